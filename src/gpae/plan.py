@@ -1,0 +1,225 @@
+"""The jobs of a profile, and where their files stand.
+
+A job is method x task x block of seeds. Its files lie under the hash of what it was made from, so that a changed
+parameter is a new place, and what is there was made by what is pinned now.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gpae.config import (
+    ENVIRONMENTS,
+    ConfigError,
+    Learner,
+    Method,
+    Network,
+    Override,
+    Params,
+    Profile,
+    Task,
+    checked,
+    overridden,
+)
+
+FORMAT = 1  # of checkpoints and of the hash; a change of what is computed or stored raises it
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a training and its evaluation are made from.
+
+    environment: settings of `gpae.environments.registry.make`
+    total_steps, evaluation_interval: environment steps, of one seed
+    """
+
+    profile: str
+    experiment: str
+    method_name: str
+    task_name: str
+    seeds: tuple[int, ...]
+    method: Method
+    task: Task
+    score: str
+    environment: dict[str, Any]
+    learner: Learner
+    network: Network
+    total_steps: int
+    evaluation_interval: int
+    evaluation_episodes: int
+    cores: int
+
+    @property
+    def environments(self) -> int:
+        """Parallel environments, so that B windows of them make one batch of the on-policy size."""
+        return self.learner.environments // self.method.replay_windows
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.environments * self.learner.rollout_steps
+
+    @property
+    def evaluation_updates(self) -> tuple[int, ...]:
+        """Updates after which a checkpoint is kept: the first at or past each multiple of the interval, from 0 on."""
+        points = range(0, self.total_steps + 1, self.evaluation_interval)
+        return tuple(-(-point // self.steps_per_update) for point in points)
+
+    @property
+    def updates(self) -> int:
+        return self.evaluation_updates[-1]
+
+    @property
+    def training_parameters(self) -> dict[str, Any]:
+        """What the bits of a checkpoint depend on, beside versions and device."""
+        method = {key: value for key, value in asdict(self.method).items() if key not in ("label", "families")}
+        return {
+            "format": FORMAT,
+            "family": self.task.family,
+            "environment": self.environment,
+            "method": method,
+            "learner": asdict(self.learner),
+            "network": asdict(self.network),
+            "total_steps": self.total_steps,
+            "evaluation_interval": self.evaluation_interval,
+            "seeds": list(self.seeds),
+            "cores": self.cores,
+        }
+
+    @property
+    def training_hash(self) -> str:
+        return _hash(self.training_parameters)
+
+    @property
+    def evaluation_hash(self) -> str:
+        return _hash(self.training_parameters | {"evaluation_episodes": self.evaluation_episodes})
+
+    @property
+    def block(self) -> str:
+        """`seeds-0-4`, or `seeds-3` for one alone."""
+        return "seeds-" + "-".join(str(seed) for seed in dict.fromkeys((self.seeds[0], self.seeds[-1])))
+
+    def _place(self, group: str, fingerprint: str) -> Path:
+        cell = Path(self.experiment, self.method_name, self.task_name, f"{self.block}-{fingerprint}")
+        return Path("artifacts", self.profile, group) / cell
+
+    @property
+    def checkpoints(self) -> Path:
+        """One orbax checkpoint an evaluation point, `<update>/`; there only when the training is finished."""
+        return self._place("checkpoints", self.training_hash)
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the training under way keeps what it needs to go on."""
+        return self._place("unfinished", self.training_hash)
+
+    @property
+    def metrics(self) -> Path:
+        return self._place("metrics", self.training_hash).with_suffix(".parquet")
+
+    @property
+    def evaluation(self) -> Path:
+        return self._place("evaluations", self.evaluation_hash).with_suffix(".parquet")
+
+    @property
+    def selector(self) -> str:
+        """The options by which the command line names this job."""
+        return (
+            f"--profile {self.profile} --experiment {self.experiment} --method {self.method_name}"
+            f" --task {self.task_name} --seeds {self.seeds[0]}-{self.seeds[-1]}"
+        )
+
+
+def _hash(parameters: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def job(params: Params, profile: str, experiment: str, method: str, task: str, seeds: tuple[int, ...]) -> Job:
+    """One job with all its settings resolved; raises ConfigError where they do not fit together."""
+    budget, chosen, aim = params.profile(profile), params.method(method), params.task(task)
+    params.experiment(experiment)
+    family = params.family(aim.family)
+    source = params.folder / "profiles" / f"{profile}.yaml"
+    changes = budget.overrides.get(aim.family, Override())
+    learner = overridden(family.learner, changes.learner, f"{source}: overrides.{aim.family}.learner")
+    network = overridden(family.network, changes.network, f"{source}: overrides.{aim.family}.network")
+    task_file = params.folder / "tasks" / f"{task}.yaml"
+    environment = checked(ENVIRONMENTS[aim.family], family.environment | aim.environment, f"{task_file}: environment")
+    planned = Job(
+        profile=profile,
+        experiment=experiment,
+        method_name=method,
+        task_name=task,
+        seeds=seeds,
+        method=chosen,
+        task=aim,
+        score=family.score,
+        environment=asdict(environment),
+        learner=learner,
+        network=network,
+        total_steps=changes.total_steps or budget.total_steps,
+        evaluation_interval=changes.evaluation_interval or budget.evaluation_interval,
+        evaluation_episodes=budget.evaluation_episodes,
+        cores=budget.cores,
+    )
+    _fits(params, planned)
+    return planned
+
+
+def _fits(params: Params, planned: Job) -> None:
+    """Raises ConfigError where a method, a task and a profile, each right in itself, do not go together."""
+    family, learner, windows = planned.task.family, planned.learner, planned.method.replay_windows
+    profile = params.folder / "profiles" / f"{planned.profile}.yaml"
+    method = params.folder / "methods" / f"{planned.method_name}.yaml"
+    if family not in planned.method.families:
+        allowed = ", ".join(planned.method.families)
+        raise ConfigError(f"{method}: families: cannot run {planned.task_name}, a task of {family}; allowed: {allowed}")
+    if learner.environments % windows:
+        raise ConfigError(
+            f"{method}: replay_windows: {windows} does not divide the {learner.environments} environments"
+            f" of {family} under {profile}; allowed: their divisors"
+        )
+    if learner.environments % learner.minibatches:
+        raise ConfigError(
+            f"{profile}: overrides.{family}.learner.minibatches: {learner.minibatches} does not divide the"
+            f" {learner.environments} environments; allowed: their divisors"
+        )
+    if planned.total_steps % planned.evaluation_interval:
+        raise ConfigError(
+            f"{profile}: evaluation_interval: {planned.evaluation_interval} does not divide total_steps"
+            f" {planned.total_steps}; allowed: its divisors"
+        )
+
+
+def selection(params: Params, profile: str, experiment: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(tasks, methods) that a profile runs of an experiment."""
+    budget = params.profile(profile)
+    if experiment not in budget.experiments:
+        source = params.folder / "profiles" / f"{profile}.yaml"
+        raise ConfigError(f"{source}: experiments: no {experiment!r}; there are: {', '.join(budget.experiments)}")
+    whole, part = params.experiment(experiment), budget.experiments[experiment]
+    return part.tasks or whole.tasks, part.methods or whole.methods
+
+
+def blocks(budget: Profile) -> list[tuple[int, ...]]:
+    """Seeds 0 .. seeds - 1 in blocks; the last may be smaller."""
+    return [
+        tuple(range(first, min(first + budget.seed_block, budget.seeds)))
+        for first in range(0, budget.seeds, budget.seed_block)
+    ]
+
+
+def jobs(params: Params, profile: str, experiment: str | None = None) -> list[Job]:
+    """Every job of a profile, or of one of its experiments, in the order of its files."""
+    budget = params.profile(profile)
+    planned = []
+    for name in [experiment] if experiment else budget.experiments:
+        tasks, methods = selection(params, profile, name)
+        planned += [
+            job(params, profile, name, method, task, seeds)
+            for task in tasks
+            for method in methods
+            for seeds in blocks(budget)
+        ]
+    return planned

@@ -1,0 +1,106 @@
+"""params/ as committed can be read; a mistake in it is told in one line with file, key, value and what is allowed."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gpae import plan
+from gpae.config import ConfigError, Params
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def params(tmp_path):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    return Params(tmp_path / "params")
+
+
+def edit(params: Params, file: str, old: str, new: str) -> None:
+    path = params.folder / file
+    text = path.read_text()
+    assert re.search(old, text, re.M)
+    path.write_text(re.sub(old, new, text, count=1, flags=re.M))
+
+
+def test_every_committed_file_can_be_read(params):
+    for group in ("methods", "tasks", "families", "experiments", "profiles"):
+        for path in (params.folder / group).glob("*.yaml"):
+            getattr(params, group.removesuffix("s") if group != "families" else "family")(path.stem)
+    for profile in (params.folder / "profiles").glob("*.yaml"):
+        assert plan.jobs(params, profile.stem)
+
+
+def test_every_task_can_be_planned_for_every_method(params):
+    for task in (params.folder / "tasks").glob("*.yaml"):
+        for method in (params.folder / "methods").glob("*.yaml"):
+            plan.job(params, "paper", "table2", method.stem, task.stem, (0,))
+
+
+def test_paper_profile_is_the_papers_protocol(params):
+    jobs = plan.jobs(params, "paper")
+    assert len({(job.method_name, job.task_name) for job in jobs}) == len(jobs) == 36
+    for job in jobs:
+        assert job.seeds == (0, 1, 2, 3, 4) and job.total_steps == 10_000_000 and job.evaluation_episodes == 128
+        points = [update * job.steps_per_update for update in job.evaluation_updates]
+        assert len(points) == 21
+        for k, steps in enumerate(points):
+            assert 0 <= steps - 500_000 * k < job.steps_per_update
+
+
+def test_reuse_divides_the_environments(params):
+    on, off = (plan.job(params, "paper", "table2", m, "5m_vs_6m", (0,)) for m in ("gpae_on", "gpae_off"))
+    assert on.environments == 128 and off.environments * off.method.replay_windows == 128
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("families/smax.yaml", "clip: 0.2", "clip: 0", ["families/smax.yaml", "learner.clip", "0", "greater than 0"]),
+        ("families/smax.yaml", "clip: 0.2", "clip: '0.2'", ["learner.clip", "'0.2'", "number"]),
+        ("families/smax.yaml", "clip: 0.2", "clipp: 0.2", ["learner.clipp", "unknown key", "allowed: environments"]),
+        ("families/smax.yaml", "gamma: 0.99", "gamma: 1.01", ["learner.gamma", "1.01", "less than or equal to 1"]),
+        ("families/smax.yaml", "gamma: 0.99", "gamma: .nan", ["learner.gamma"]),
+        ("families/smax.yaml", "recurrent: true", "recurrent: 1", ["network.recurrent", "boolean"]),
+        ("families/smax.yaml", "epochs: 5", "epochs: 2.5", ["learner.epochs", "2.5", "integer"]),
+        ("families/smax.yaml", "^network:", "network: [", ["families/smax.yaml", "not YAML"]),
+        ("families/smax.yaml", "closest", "nearest", ["environment", "attack_mode", "'nearest'", "'closest'"]),
+        ("methods/gpae_off.yaml", "trace: dt", "trace: dtt", ["gpae_off.yaml", "trace", "'dtt'", "'dt'"]),
+        ("methods/gpae_off.yaml", "trace: dt", "", ["methods/gpae_off.yaml", "trace", "missing"]),
+        ("methods/gpae_off.yaml", "replay_windows: 4", "replay_windows: 5", ["gpae_off.yaml: replay_windows: 5 does"]),
+        ("methods/gpae_off.yaml", r"\[smax, mabrax, mpe\]", "[mpe]", ["families", "cannot run 3m", "allowed: mpe"]),
+        ("profiles/quick.yaml", "tasks: \\[3m", "tasks: [4m", ["tasks/4m.yaml", "no such file", "3m"]),
+        ("profiles/quick.yaml", "seeds: 2", "seeds: 0", ["quick.yaml: seeds: 0", "greater than"]),
+        ("profiles/quick.yaml", "^evaluation_interval: .*", "evaluation_interval: 7", ["interval: 7", "divisors"]),
+        ("profiles/quick.yaml", "rollout_steps", "rollout_stepz", ["quick.yaml", "overrides", "rollout_stepz"]),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(params, file, old, new, told):
+    edit(params, file, old, new)
+    with pytest.raises(ConfigError) as error:
+        plan.jobs(params, "quick")
+    message = str(error.value)
+    assert "\n" not in message
+    for part in told:
+        assert part in message
+
+
+def test_a_changed_parameter_is_a_new_place_and_a_label_is_not(params):
+    def places():
+        return {(job.method_name, job.task_name): job.evaluation for job in plan.jobs(params, "quick")}
+
+    before = places()
+    edit(params, "methods/gpae_off.yaml", "eta: 1.05", "eta: 1.1")
+    edit(params, "methods/mappo.yaml", "label: MAPPO", "label: Mappo")
+    after = places()
+    assert {name for name in before if before[name] != after[name]} == {k for k in before if k[0] == "gpae_off"}
+
+
+def test_evaluation_alone_does_not_ask_for_another_training(params):
+    before = plan.jobs(params, "quick")[0]
+    edit(params, "profiles/quick.yaml", "^evaluation_episodes: .*", "evaluation_episodes: 3")
+    after = plan.jobs(params, "quick")[0]
+    assert before.checkpoints == after.checkpoints and before.metrics == after.metrics
+    assert before.evaluation != after.evaluation
