@@ -1,0 +1,1 @@
+"""Environments: one protocol of stacked arrays, one adapter or implementation a family."""

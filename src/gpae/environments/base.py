@@ -1,0 +1,122 @@
+"""The one protocol behind which every environment stands.
+
+All arrays are stacked: no dictionaries of agents. Axes are [agent, environment, feature]; a time axis, where a
+caller adds one, comes first. N agents, B environments, O observation, S state, A action entries.
+Every method is a pure function and may be jitted, vmapped over seeds and scanned over time.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+
+State = Any  # a pytree of arrays that only the environment itself reads
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """One choice among `size` actions; an action array is int32 [N, B]."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """`size` real entries of which a task can use [-1, 1]; an action array is float32 [N, B, size]."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a network and a learner must know of a task.
+
+    name: the task as its file in params/tasks/ is called
+    agents: the agents' names, in the order of every agent axis
+    observation_size, state_size: entries of one agent's observation and of the critic's state
+    actions: Discrete or Continuous
+    horizon: most steps an episode can last
+    has_winner: whether an episode can be won (SMAX) or only scored
+    """
+
+    name: str
+    agents: tuple[str, ...]
+    observation_size: int
+    state_size: int
+    actions: Discrete | Continuous
+    horizon: int
+    has_winner: bool
+
+
+class View(NamedTuple):
+    """What may be seen before an action is chosen.
+
+    observation: float32 [N, B, O]
+    state: float32 [B, S], for the critic only
+    available: bool [N, B, A]; discrete: which actions have an effect; continuous: which action entries the agent has
+    """
+
+    observation: jax.Array
+    state: jax.Array
+    available: jax.Array
+
+
+class Episode(NamedTuple):
+    """The running episode up to and including this step; final where `Step.done`.
+
+    return_: float32 [B], undiscounted sum of the shared reward
+    length: int32 [B], steps
+    won: bool [B], false where the task has no winner
+    """
+
+    return_: jax.Array
+    length: jax.Array
+    won: jax.Array
+
+
+class Step(NamedTuple):
+    """What one step brings.
+
+    view: the view for the next action; where `done`, already that of the next episode
+    reward: float32 [B], shared by the agents
+    agent_done: bool [N, B], the agent is out (dead, or the episode is over)
+    done: bool [B], the episode is over, by its rules or by the time limit
+    episode: its statistics
+    """
+
+    view: View
+    reward: jax.Array
+    agent_done: jax.Array
+    done: jax.Array
+    episode: Episode
+
+
+class Environment(Protocol):
+    """A batch of independent copies of one task, which begin a new episode by themselves."""
+
+    spec: Spec
+
+    def reset(self, key: jax.Array, batch: int) -> tuple[State, View]:
+        """Fresh episodes in `batch` environments; key: a single PRNG key."""
+
+    def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Step]:
+        """One step of every environment; action: int32 [N, B] or float32 [N, B, A]."""
+
+
+class Tally(NamedTuple):
+    """Return (float32 [B]) and length (int32 [B]) of the episodes under way: an environment keeps one in its state."""
+
+    return_: jax.Array
+    length: jax.Array
+
+
+def empty_tally(batch: int) -> Tally:
+    return Tally(jnp.zeros(batch, jnp.float32), jnp.zeros(batch, jnp.int32))
+
+
+def count(tally: Tally, reward: jax.Array, done: jax.Array, won: jax.Array) -> tuple[Tally, Episode]:
+    """Adds a step to the tally and empties it where the episode ended; all arrays [B]."""
+    return_, length = tally.return_ + reward, tally.length + 1
+    kept = Tally(jnp.where(done, 0.0, return_), jnp.where(done, 0, length))
+    return kept, Episode(return_, length, won)

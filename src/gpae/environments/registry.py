@@ -1,0 +1,31 @@
+"""Environments by family and settings, as a file in params/tasks/ names them."""
+
+from gpae.environments.base import Environment
+
+
+def make(family: str, **settings) -> Environment:
+    """The environment of a family.
+
+    smax: scenario, implementation ('fast', or 'jaxmarl' for the reference), see_enemy_actions, walls_cause_death,
+        attack_mode
+    mabrax: task, backend, episode_length
+    mpe: task, agents, actions
+    A family is imported only when it is asked for: a simulator takes seconds to import.
+
+    Raises ValueError for an unknown family or implementation; a setting that a family lacks is a TypeError.
+    """
+    if family == "mabrax":
+        from gpae.environments.mabrax import MABrax as environment
+    elif family == "mpe":
+        from gpae.environments.mpe import MPE as environment
+    elif family == "smax":
+        implementation = settings.pop("implementation", "fast")
+        if implementation == "fast":
+            from gpae.environments.smax import SMAX as environment
+        elif implementation == "jaxmarl":
+            from gpae.environments.jaxmarl_smax import JaxmarlSMAX as environment
+        else:
+            raise ValueError(f"implementation is 'fast' or 'jaxmarl', not {implementation!r}")
+    else:
+        raise ValueError(f"family is 'smax', 'mabrax' or 'mpe', not {family!r}")
+    return environment(**settings)
