@@ -1,0 +1,1 @@
+"""Learners: from rollout windows to better parameters."""

@@ -1,0 +1,148 @@
+"""The learner on real rollouts of SMAX-3m: what must hold whatever is learned."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gpae import plan
+from gpae.algorithms import policy_gradient
+from gpae.algorithms.window import gather
+from gpae.config import Params
+from gpae.training.update import Trainer
+
+PARAMS = Params(Path(__file__).parents[2] / "params")
+
+
+def trainer(method, task="3m", **learner):
+    job = plan.job(PARAMS, "smoke", "table2", method, task, (0,))
+    return Trainer(replace(job, learner=replace(job.learner, **learner)))
+
+
+@cache
+def rollout(method):
+    """A trainer, its state after some updates, and a fresh rollout."""
+    made = trainer(method)
+    state = made.init(jnp.zeros(1, jnp.int32))
+    for _ in range(5):
+        state, _ = made.update(state)
+    state = jax.tree.map(lambda leaf: leaf[0], state)
+    collected = jax.jit(made._collect)(jax.random.PRNGKey(5), state.learner, state.runner)[1]
+    return made, state.learner, collected
+
+
+@pytest.mark.parametrize("method", ["mappo", "gpae_on"])
+def test_on_policy_nothing_is_corrected(method):
+    made, state, collected = rollout(method)
+    _, _, metrics = jax.jit(made.algorithm.learn)(jax.random.PRNGKey(1), state, collected)
+    assert metrics["trace_mean"] == pytest.approx(made.job.learner.lam, abs=1e-7)
+    assert metrics["joint_distance"] == metrics["individual_distance"] == 0
+
+
+@pytest.mark.parametrize("method", ["mappo", "gpae_off"])
+def test_tiles_change_nothing_but_rounding(method, monkeypatch):
+    made, state, collected = rollout(method)
+    learned = []
+    for rows in (3, 10**6):
+        monkeypatch.setattr(policy_gradient, "CPU_TILE_ROWS", rows)
+        learn = jax.jit(lambda *arguments: made.algorithm.learn(*arguments))
+        learned.append(learn(jax.random.PRNGKey(1), state, collected)[0])
+    assert made.algorithm.tile_count(8) == 1
+    tiled, whole = (jax.tree.leaves((one.actor.params, one.critic.params)) for one in learned)
+    for mine, other in zip(tiled, whole, strict=True):
+        np.testing.assert_allclose(mine, other, atol=2e-5)
+
+
+def test_every_window_is_unrolled_from_its_own_hidden_state():
+    """With parameters that do not move, the recomputed policy of every window is the one that acted in it."""
+    made = trainer("gpae_off", learning_rate=1e-30)
+    state = made.init(jnp.zeros(1, jnp.int32))
+    for update in range(6):
+        state, metrics = made.update(state)
+        assert metrics["individual_distance"][0] == pytest.approx(0, abs=2e-6), update
+        assert metrics["trace_mean"][0] == pytest.approx(made.job.learner.lam, abs=1e-5)
+    hidden = state.learner.replay.windows.actor_hidden
+    assert float(jnp.abs(hidden).max()) > 0.01  # else zeros would have done as well
+
+
+def test_replay_keeps_the_last_windows_and_counts_only_what_was_written():
+    made = trainer("gpae_off")
+    state = made.init(jnp.zeros(1, jnp.int32))
+    rewards = []
+    for update in range(1, 7):
+        state, _ = made.update(state)
+        replay = jax.tree.map(lambda leaf: leaf[0], state.learner.replay)
+        rewards.append(np.asarray(replay.windows.log_prob[(update - 1) % 4]))
+        window, filled = gather(replay)
+        assert int(filled.sum()) == min(update, 4) * made.job.environments
+    kept = np.asarray(window.log_prob).reshape(*rewards[0].shape[:2], 4, -1)
+    for place, written in enumerate((4, 5, 2, 3)):  # the fifth and sixth took the first two places
+        np.testing.assert_array_equal(kept[:, :, place], rewards[written])
+
+
+def test_unfilled_windows_weigh_nothing():
+    """An update with one window in four written is the update of that window alone."""
+    made, _, _ = rollout("gpae_off")
+    fresh = jax.tree.map(lambda leaf: leaf[0], made.init(jnp.zeros(1, jnp.int32)))
+    _, collected, _ = jax.jit(made._collect)(jax.random.PRNGKey(5), fresh.learner, fresh.runner)
+    with_replay, _, seen = jax.jit(made.algorithm.learn)(jax.random.PRNGKey(1), fresh.learner, collected)
+    alone = fresh.learner._replace(replay=None)
+    # the drawn last actions differ with the batch's shape, so only what they do not reach is compared
+    without, _, expected = jax.jit(made.algorithm.learn)(jax.random.PRNGKey(1), alone, collected)
+    assert seen["entropy"] == pytest.approx(float(expected["entropy"]), rel=1e-3)
+    assert seen["trace_mean"] == pytest.approx(float(expected["trace_mean"]), rel=1e-5)
+    np.testing.assert_allclose(seen["value_mean"], expected["value_mean"], rtol=1e-4)
+
+
+def test_surrogate_is_clipped_around_the_current_policy():
+    """Eq. 78 recomputed in numpy from the learner's own log probabilities, off-policy, one tile."""
+    made, state, collected = rollout("gpae_off")
+    algorithm, clip = made.algorithm, made.job.learner.clip
+    window, rng = collected.window, np.random.default_rng(0)
+    shape = window.log_prob.shape
+    window = window._replace(log_prob=window.log_prob + rng.normal(size=shape).astype(np.float32) * 0.3)
+    policies = algorithm._policies(state.actor.params, window, slice(None, -1))
+    optimised = np.asarray(policies.log_prob(window.action), np.float64)
+    current = optimised + rng.normal(size=shape) * 0.3
+    advantage = rng.normal(size=shape)
+    weight = np.ones(shape[-1])
+    frozen = policy_gradient.Frozen(
+        *(jnp.asarray(x, jnp.float32) for x in (current, current, current, advantage, advantage, weight))
+    )
+    loss, metrics = algorithm._actor_loss(state.actor.params, window, frozen, np.float32(np.prod(shape)))
+    behaviour = np.asarray(window.log_prob, np.float64)
+    w, w_current = np.exp(optimised - behaviour), np.exp(current - behaviour)
+    clipped = np.clip(w, (1 - clip) * w_current, (1 + clip) * w_current)
+    expected = -np.mean(np.minimum(w * advantage, clipped * advantage))
+    assert metrics["policy_loss"] == pytest.approx(expected, rel=1e-4)
+    assert metrics["clip_fraction"] == pytest.approx(np.mean(np.abs(np.exp(optimised - current) - 1) > clip), abs=0.01)
+    assert loss == pytest.approx(expected - made.job.learner.entropy_coefficient * float(metrics["entropy"]), rel=1e-4)
+
+
+def test_minibatches_use_every_sample_once_an_epoch():
+    """With a learning rate of nothing, the mean loss over minibatches is the loss of the whole batch."""
+    whole, parts = (trainer("mappo", learning_rate=1e-30, minibatches=count) for count in (1, 4))
+    seen = [made.update(made.init(jnp.zeros(1, jnp.int32)))[1] for made in (whole, parts)]
+    for name in ("policy_loss", "value_loss", "entropy"):
+        np.testing.assert_allclose(seen[0][name], seen[1][name], rtol=2e-4, atol=1e-6)
+
+
+def test_the_learning_rate_falls_to_zero():
+    made = trainer("mappo")
+    state = jax.tree.map(lambda leaf: leaf[0], made.init(jnp.zeros(1, jnp.int32))).learner.actor
+    gradients = jax.tree.map(jnp.ones_like, state.params)
+
+    def step_at(update):
+        count = jnp.asarray(update * made.job.learner.epochs, jnp.int32)
+        optimiser = jax.tree.map(lambda leaf: count if leaf.dtype == jnp.int32 else leaf, state.optimiser)
+        return float(optimiser_norm(made.algorithm.optimiser.update(gradients, optimiser, state.params)[0]))
+
+    def optimiser_norm(tree):
+        return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))
+
+    assert step_at(made.job.updates) == 0
+    assert 0 < step_at(made.job.updates - 1) < step_at(made.job.updates // 2)

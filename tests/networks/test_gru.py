@@ -1,0 +1,79 @@
+"""The GRU and its hand-written gradient against flax's cell, in float64, where only a mistake makes a difference."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gpae.networks.gru import GRU, Weights, gru
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
+def as_flax(weights: Weights):
+    names = "rzn"
+    cell = {f"i{n}": {"kernel": weights.input[k], "bias": weights.input_bias[k]} for k, n in enumerate(names)}
+    cell |= {f"h{n}": {"kernel": weights.recurrent[k]} for k, n in enumerate(names)}
+    cell["hn"]["bias"] = weights.recurrent_bias
+    return {"params": cell}
+
+
+def flax_sequence(weights, hidden, x, keep):
+    cell, after = nn.GRUCell(hidden.shape[-1], param_dtype=jnp.float64), []
+    for step in range(len(x)):
+        hidden, _ = cell.apply(as_flax(weights), hidden * keep[step][:, None], x[step])
+        after.append(hidden)
+    return jnp.stack(after)
+
+
+def drawn(time=7, rows=5, features=3, width=4):
+    rng = np.random.default_rng(0)
+    draw = lambda *shape: jnp.asarray(rng.normal(size=shape))  # noqa: E731
+    weights = Weights(draw(3, features, width), draw(3, width), draw(3, width, width), draw(width))
+    keep = jnp.asarray(rng.random((time, rows)) < 0.7, jnp.float64)
+    return weights, draw(rows, width), draw(time, rows, features), keep
+
+
+def test_states_are_those_of_flax():
+    arguments = drawn()
+    np.testing.assert_allclose(gru(*arguments), flax_sequence(*arguments), rtol=1e-12, atol=1e-12)
+
+
+def test_gradients_are_those_of_flax():
+    weights, hidden, x, keep = drawn()
+    pull = jnp.asarray(np.random.default_rng(1).normal(size=(7, 5, 4)))
+
+    def pulled(sequence):
+        return lambda weights, hidden, x: jnp.sum(pull * sequence(weights, hidden, x, keep))
+
+    ours = jax.grad(pulled(gru), argnums=(0, 1, 2))(weights, hidden, x)
+    theirs = jax.grad(pulled(flax_sequence), argnums=(0, 1, 2))(weights, hidden, x)
+    for mine, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-10)
+
+
+def test_an_episode_begins_with_an_empty_state():
+    module = GRU(4)
+    rng = np.random.default_rng(2)
+    x, hidden = jnp.asarray(rng.normal(size=(3, 2, 1, 5))), jnp.asarray(rng.normal(size=(2, 1, 4)))
+    params = module.init(jax.random.PRNGKey(0), hidden, x, jnp.zeros((3, 1), bool))
+    begins = jnp.asarray([[False], [True], [False]])
+    after = module.apply(params, hidden, x, begins)
+    fresh = module.apply(params, jnp.zeros_like(hidden), x[1:], jnp.zeros((2, 1), bool))
+    np.testing.assert_allclose(after[1:], fresh, rtol=1e-12)
+
+
+def test_weights_begin_as_those_of_flax():
+    """Same distributions: orthogonal recurrent matrices, input entries of variance 1 / fan-in, biases 0."""
+    x = jnp.zeros((1, 1, 1, 64))
+    params = GRU(64).init(jax.random.PRNGKey(3), jnp.zeros((1, 1, 64)), x, jnp.ones((1, 1), bool))["params"]
+    for matrix in params["recurrent"]:
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(64), atol=1e-5)
+    assert abs(float(np.var(params["input"])) * 64 - 1) < 0.1
+    assert not np.any(params["input_bias"]) and not np.any(params["recurrent_bias"])
