@@ -1,0 +1,1 @@
+"""Rollout, the jitted update, the loop around it, checkpoints and evaluation."""

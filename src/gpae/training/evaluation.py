@@ -1,0 +1,105 @@
+"""Every checkpoint of a job played for fresh episodes, with the sampled policy and with the greedy one."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpae.config import ConfigError
+from gpae.environments.base import Episode
+from gpae.plan import Job
+from gpae.results import provenance, schema
+from gpae.results.schema import POLICIES
+from gpae.training import checkpoint
+from gpae.training.loop import parameters
+from gpae.training.rollout import act, start
+from gpae.training.update import Trainer
+
+STREAM = 1_000_003  # folded into a seed's key, so that evaluation shares no random number with training
+
+
+def evaluate(job: Job) -> None:
+    """Makes `job.evaluation`; raises ConfigError where a checkpoint is missing, damaged or not this job's."""
+    began = time.monotonic()
+    trainer = Trainer(job)
+    points = sorted(set(job.evaluation_updates))
+    missing = [update for update in points if not (job.checkpoints / str(update)).is_dir()]
+    if missing:
+        raise ConfigError(f"{job.checkpoints}: no checkpoint {missing[0]}; make it with: gpae train {job.selector}")
+    like = parameters(trainer)
+    actors = [checkpoint.restore(job.checkpoints / str(update), job, like)["actor"] for update in points]
+    episodes = play(trainer, jax.tree.map(lambda *leaves: jnp.stack(leaves), *actors))
+    metadata = provenance.collect(job, wall_seconds=time.monotonic() - began, training=trained(job))
+    schema.write(_columns(job, points, episodes), job.evaluation, schema.EVALUATION, metadata)
+
+
+def trained(job: Job) -> dict[str, Any]:
+    """The training's own provenance, from its metrics."""
+    return schema.read(job.metrics, schema.METRICS)[1]
+
+
+def play(trainer: Trainer, actors: Any) -> Episode:
+    """actors: parameters with leading axes [point, seed]. Returns statistics [point, seed, policy, episode]."""
+    job, environment = trainer.job, trainer.environment
+    batch, horizon = job.evaluation_episodes, environment.spec.horizon
+
+    def one(params, key, greedy):
+        """The first episode of each environment, until the last of them has ended."""
+        start_key, key = jax.random.split(key)
+        runner = start(environment, start_key, batch, trainer.algorithm.hidden_size)
+        results = Episode(jnp.zeros(batch, jnp.float32), jnp.zeros(batch, jnp.int32), jnp.zeros(batch, bool))
+
+        def unfinished(carry):
+            _, _, over, _, steps = carry
+            return (steps <= horizon) & ~jnp.all(over)
+
+        def step(carry):
+            runner, key, over, results, steps = carry
+            key, act_key, step_key = jax.random.split(key, 3)
+            policies, hidden = act(trainer.algorithm.actor, params, runner.actor_hidden, runner.view, runner.begins)
+            action = jnp.where(greedy, policies.mode(), policies.sample(act_key))
+            state, after = environment.step(step_key, runner.environment, action)
+            results = jax.tree.map(lambda old, new: jnp.where(over, old, new), results, after.episode)
+            runner = runner._replace(environment=state, view=after.view, begins=after.done, actor_hidden=hidden)
+            return runner, key, over | after.done, results, steps + 1
+
+        carry = (runner, key, jnp.zeros(batch, bool), results, jnp.zeros((), jnp.int32))
+        return jax.lax.while_loop(unfinished, step, carry)[3]
+
+    seeds = [jax.random.fold_in(jax.random.PRNGKey(seed), STREAM) for seed in job.seeds]
+    points = jax.tree.leaves(actors)[0].shape[0]
+    grid = [(p, s, g) for p in range(points) for s in range(len(job.seeds)) for g in range(len(POLICIES))]
+    keys = jnp.stack([jax.random.fold_in(seeds[s], p * len(POLICIES) + g) for p, s, g in grid])
+
+    @jax.jit
+    def every(actors, at, keys):
+        def cell(item):
+            (point, seed, greedy), key = item
+            return one(jax.tree.map(lambda leaf: leaf[point, seed], actors), key, greedy == 1)
+
+        return jax.lax.map(cell, (at, keys)) if jax.default_backend() == "cpu" else jax.vmap(cell)((at, keys))
+
+    shape = (points, len(job.seeds), len(POLICIES), batch)
+    at = tuple(jnp.asarray(index) for index in zip(*grid, strict=True))
+    return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(shape), every(actors, at, keys))
+
+
+def _columns(job: Job, points: list[int], episodes: Episode) -> dict[str, Any]:
+    shape = episodes.return_.shape
+    point, seed, policy, episode = (axis.ravel() for axis in np.indices(shape))
+    return {
+        "profile": job.profile,
+        "experiment": job.experiment,
+        "task": job.task_name,
+        "method": job.method_name,
+        "seed": np.asarray(job.seeds, np.int32)[seed],
+        "evaluation": point.astype(np.int32),
+        "env_steps": np.asarray(points, np.int64)[point] * job.steps_per_update,
+        "policy": [POLICIES[i] for i in policy],
+        "episode": episode.astype(np.int32),
+        "return": episodes.return_.ravel().astype(np.float64),
+        "length": episodes.length.ravel().astype(np.int32),
+        "won": episodes.won.ravel() if job.score == "win_rate_percent" else None,
+    }

@@ -1,0 +1,179 @@
+"""A job from its first update to its last, through any number of interruptions.
+
+A training under way keeps `state/<update>/`, all that it goes on from, and `points/<update>/`, the parameters at each
+evaluation point, in `job.unfinished`. When the last point is written the metrics appear under their name and the points
+become `job.checkpoints`. A restart goes on from the newest state and ends with the same bits as an unbroken run.
+"""
+
+import fcntl
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpae.config import ConfigError
+from gpae.plan import Job
+from gpae.results import provenance, schema
+from gpae.training import checkpoint
+from gpae.training.progress import Progress
+from gpae.training.update import Trainer, TrainState
+
+SAVE_SECONDS = 300.0  # of training are lost at most to a kill
+KEPT_STATES = 2
+METRICS = "metrics.parquet"  # in job.unfinished once the last update is done
+
+
+class Stopped(Exception):
+    """The training was told to stop before its end; started again, it goes on."""
+
+
+class Diverged(Exception):
+    """A loss is no longer finite; told in one line."""
+
+
+def train(job: Job, minutes: float | None = None, tensorboard: Path | None = None) -> None:
+    """Makes `job.checkpoints` and `job.metrics`.
+
+    minutes: stop after this time; tensorboard: folder for event files
+    Raises Stopped (time or SIGTERM), Diverged, and ConfigError for checkpoints that are not this job's.
+    """
+    if job.checkpoints.exists() and job.metrics.exists():
+        checkpoint.restore(job.checkpoints / str(job.updates), job, parameters(Trainer(job)))
+        return
+    with _alone(job), _told_to_stop() as told:
+        if (job.unfinished / METRICS).exists():
+            _publish(job)
+        else:
+            _train(job, told, time.monotonic() + 60 * minutes if minutes is not None else None, tensorboard)
+
+
+def parameters(trainer: Trainer) -> dict[str, Any]:
+    """Shapes of what an evaluation point holds: actor's and critic's parameters, seeds leading."""
+    return jax.eval_shape(lambda: _point(trainer.init(jnp.asarray(trainer.job.seeds, jnp.int32))))
+
+
+def _point(state: TrainState) -> dict[str, Any]:
+    return {"actor": state.learner.actor.params, "critic": state.learner.critic.params}
+
+
+def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path | None) -> None:
+    trainer = Trainer(job)
+    states, points = job.unfinished / "state", job.unfinished / "points"
+    state, history, seconds = _resume(job, trainer, states)
+    saved = time.monotonic()
+    began = saved - seconds
+    update = len(history)
+    with Progress(job, update, tensorboard) as progress:
+        while True:
+            now = time.monotonic()
+            at_point = update in job.evaluation_updates
+            if at_point:
+                checkpoint.save(points / str(update), job, _point(state))
+            stopping = bool(told) or (deadline is not None and now >= deadline)
+            if (at_point and update) or stopping or now - saved >= SAVE_SECONDS:
+                _save(job, states, state, history, now - began)
+                saved = time.monotonic()
+            if update == job.updates:
+                break
+            if stopping:
+                raise Stopped(f"{job.unfinished}: at update {update} of {job.updates}; the same command goes on")
+            state, metrics = trainer.update(state)
+            metrics = {name: np.asarray(value, np.float64) for name, value in jax.device_get(metrics).items()}
+            update += 1
+            _refuse_divergence(job, update, metrics)
+            history.append(metrics)
+            progress.show(update, metrics)
+    _write_metrics(job, history, time.monotonic() - began)
+    _publish(job)
+
+
+def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[dict[str, np.ndarray]], float]:
+    """The state to go on from, the metrics of its updates and the seconds they took."""
+    seeds = jnp.asarray(job.seeds, jnp.int32)
+    done = checkpoint.saved_updates(states)
+    if not done:
+        return trainer.init(seeds), [], 0.0
+    like = jax.eval_shape(trainer.init, seeds)
+    names = jax.eval_shape(trainer.update, like)[1]
+    rows = jax.ShapeDtypeStruct((done[-1], len(job.seeds)), np.float64)
+    seconds = jax.ShapeDtypeStruct((1,), np.float64)
+    saved = {"state": like, "metrics": {name: rows for name in names}, "seconds": seconds}
+    found = checkpoint.restore(states / str(done[-1]), job, saved)
+    history = [{name: found["metrics"][name][i] for name in names} for i in range(done[-1])]
+    return jax.tree.map(jnp.asarray, found["state"]), history, float(found["seconds"][0])
+
+
+def _save(job: Job, states: Path, state: TrainState, history: list[dict[str, np.ndarray]], seconds: float) -> None:
+    metrics = {name: np.stack([row[name] for row in history]) for name in history[0]} if history else {}
+    tree = {"state": state, "metrics": metrics, "seconds": np.array([seconds])}
+    checkpoint.save(states / str(len(history)), job, tree)
+    checkpoint.keep_newest(states, KEPT_STATES)
+
+
+def _write_metrics(job: Job, history: list[dict[str, np.ndarray]], seconds: float) -> None:
+    updates, seeds = len(history), len(job.seeds)
+    columns = {
+        "profile": job.profile,
+        "experiment": job.experiment,
+        "task": job.task_name,
+        "method": job.method_name,
+        "seed": np.tile(np.asarray(job.seeds, np.int32), updates),
+        "update": np.repeat(np.arange(1, updates + 1, dtype=np.int32), seeds),
+    }
+    columns["env_steps"] = columns["update"].astype(np.int64) * job.steps_per_update
+    columns |= {name: np.concatenate([row[name] for row in history]) for name in sorted(history[0])}
+    schema.write(columns, job.unfinished / METRICS, schema.METRICS, provenance.collect(job, wall_seconds=seconds))
+
+
+def _publish(job: Job) -> None:
+    """Gives the finished files their names; told again after an interruption, it does what is left to do."""
+    shutil.rmtree(job.unfinished / "state", ignore_errors=True)
+    for ready, name in ((job.unfinished / "points", job.checkpoints), (job.unfinished / METRICS, job.metrics)):
+        if ready.exists():
+            name.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(name, ignore_errors=True)  # checkpoints whose metrics were lost: the same, made again
+            ready.rename(name)
+    shutil.rmtree(job.unfinished)
+
+
+def _refuse_divergence(job: Job, update: int, metrics: dict[str, np.ndarray]) -> None:
+    for name, values in metrics.items():
+        if not np.all(np.isfinite(values)):
+            seed = job.seeds[int(np.argmin(np.isfinite(values)))]
+            raise Diverged(
+                f"{job.method_name} on {job.task_name}, seed {seed}: {name} is {values[job.seeds.index(seed)]}"
+                f" at update {update} (step {update * job.steps_per_update})"
+            )
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[None]:
+    """Only one process at a time trains a job; the lock goes with the process, however it ends."""
+    job.unfinished.mkdir(parents=True, exist_ok=True)
+    with open(job.unfinished.with_suffix(".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{job.unfinished}: another process trains this job; wait for it or stop it") from None
+        yield
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[list[int]]:
+    """A list that is empty until SIGTERM or SIGINT comes; then the update under way is finished and saved."""
+    told: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, lambda received, frame: told.append(received))
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

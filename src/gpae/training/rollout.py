@@ -1,0 +1,84 @@
+"""Collecting a window: the policy acts in every environment for T steps."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gpae.algorithms.window import Rollout, Window
+from gpae.environments.base import Environment, View
+from gpae.networks.actor_critic import Actor
+
+
+class Runner(NamedTuple):
+    """Where the environments stand between two windows.
+
+    environment: its state; view: what is seen now; begins: bool [B], an episode begins now
+    actor_hidden, critic_hidden: [N, B, H], before this view was looked at
+    """
+
+    environment: Any
+    view: View
+    begins: jax.Array
+    actor_hidden: jax.Array
+    critic_hidden: jax.Array
+
+
+def start(environment: Environment, key: jax.Array, batch: int, hidden_size: int) -> Runner:
+    """Fresh episodes in `batch` environments."""
+    state, view = environment.reset(key, batch)
+    hidden = jnp.zeros((len(environment.spec.agents), batch, hidden_size), jnp.float32)
+    return Runner(state, view, jnp.ones(batch, bool), hidden, hidden)
+
+
+def act(actor: Actor, params: Any, hidden: jax.Array, view: View, begins: jax.Array):
+    """The policies for one view, without a time axis, and the hidden states after it."""
+    policies, states = actor.apply(params, hidden, view.observation[None], view.available[None], begins[None])
+    return jax.tree.map(lambda leaf: leaf[0], policies), states[0]
+
+
+def collect(
+    environment: Environment, actor: Actor, params: Any, key: jax.Array, runner: Runner, steps: int
+) -> tuple[Runner, Rollout, dict[str, jax.Array]]:
+    """A window of `steps` steps.
+
+    Returns the runner after it (its critic_hidden is for the learner to fill in), the rollout, and statistics of the
+    episodes that ended in it: their number and the sums of their returns, lengths and wins.
+    """
+
+    def one(carry, key):
+        state, view, begins, hidden = carry
+        act_key, step_key = jax.random.split(key)
+        policies, after = act(actor, params, hidden, view, begins)
+        action = policies.sample(act_key)
+        state, step = environment.step(step_key, state, action)
+        ended = step.done
+        episodes = {
+            "episodes": jnp.sum(ended.astype(jnp.float32)),
+            "episode_return": jnp.sum(jnp.where(ended, step.episode.return_, 0.0)),
+            "episode_length": jnp.sum(jnp.where(ended, step.episode.length, 0).astype(jnp.float32)),
+            "episode_won": jnp.sum((ended & step.episode.won).astype(jnp.float32)),
+        }
+        seen = (view, begins, policies, action, policies.log_prob(action), step.reward, ended, episodes)
+        return (state, step.view, ended, after), seen
+
+    carry = (runner.environment, runner.view, runner.begins, runner.actor_hidden)
+    (state, view, begins, hidden), seen = jax.lax.scan(one, carry, jax.random.split(key, steps))
+    views, beginnings, policies, action, log_prob, reward, done, episodes = seen
+    beyond, _ = act(actor, params, hidden, view, begins)
+
+    def with_last(sequence, last):
+        return jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), sequence, last)
+
+    window = Window(
+        view=with_last(views, view),
+        begins=with_last(beginnings, begins),
+        action=action,
+        log_prob=log_prob,
+        reward=reward,
+        done=done,
+        actor_hidden=runner.actor_hidden,
+        critic_hidden=runner.critic_hidden,
+    )
+    after = Runner(state, view, begins, hidden, runner.critic_hidden)
+    return after, Rollout(window, with_last(policies, beyond)), jax.tree.map(jnp.sum, episodes)

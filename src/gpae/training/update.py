@@ -1,0 +1,60 @@
+"""One update of a block of seeds as one jitted function: rollout, estimation, epochs; seeds outermost."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gpae.algorithms.policy_gradient import LearnerState, PolicyGradient
+from gpae.config import ConfigError
+from gpae.environments.base import Environment
+from gpae.environments.registry import make
+from gpae.plan import Job
+from gpae.training.rollout import Runner, collect, start
+
+
+class TrainState(NamedTuple):
+    """Everything that a training goes on from; every leaf has a leading axis of seeds."""
+
+    learner: LearnerState
+    runner: Runner
+    key: jax.Array
+
+
+class Trainer:
+    """The jitted functions of a job; raises ConfigError for a scenario or task that its family does not have."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        try:
+            self.environment: Environment = make(job.task.family, **job.environment)
+        except ValueError as error:
+            raise ConfigError(f"params/tasks/{job.task_name}.yaml: environment: {error}") from None
+        self.algorithm = PolicyGradient(self.environment.spec, job.method, job.learner, job.network, job.updates)
+        self.init = jax.jit(self._over_seeds(self._init_one))
+        self.update = jax.jit(self._over_seeds(self._update_one), donate_argnums=0)
+
+    def _over_seeds(self, function):
+        """Side by side on an accelerator, one after the other on a CPU, whose batched matrix products are slow."""
+        axis = self.job.learner.seeds_axis
+        if axis == "auto":
+            axis = "map" if jax.default_backend() == "cpu" else "vmap"
+        return jax.vmap(function) if axis == "vmap" else lambda tree: jax.lax.map(function, tree)
+
+    def _init_one(self, seed: jax.Array) -> TrainState:
+        key, learner_key, environment_key = jax.random.split(jax.random.PRNGKey(seed), 3)
+        learner = self.algorithm.init(learner_key)
+        runner = start(self.environment, environment_key, self.job.environments, self.algorithm.hidden_size)
+        window = jax.eval_shape(lambda: self._collect(key, learner, runner)[1].window)
+        return TrainState(self.algorithm.with_replay(learner, window), runner, key)
+
+    def _collect(self, key, learner: LearnerState, runner: Runner):
+        steps = self.job.learner.rollout_steps
+        return collect(self.environment, self.algorithm.actor, learner.actor.params, key, runner, steps)
+
+    def _update_one(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+        key, rollout_key, learn_key = jax.random.split(state.key, 3)
+        runner, rollout, episodes = self._collect(rollout_key, state.learner, state.runner)
+        learner, hidden, metrics = self.algorithm.learn(learn_key, state.learner, rollout)
+        metrics |= {name: value.astype(jnp.float32) for name, value in episodes.items()}
+        return TrainState(learner, runner._replace(critic_hidden=hidden), key), metrics
