@@ -1,0 +1,122 @@
+"""Evaluations to scores: one number a seed, evaluation point and policy, and what is said of them over seeds."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gpae import plan
+from gpae.config import ConfigError, Params
+from gpae.plan import Job
+from gpae.results import schema, statistics
+
+_KEY = ["experiment", "task", "method"]
+
+
+def scores_path(profile: str) -> Path:
+    return Path("artifacts", profile, "scores.parquet")
+
+
+def summary_path(profile: str) -> Path:
+    return Path("artifacts", profile, "summary.parquet")
+
+
+def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A job's episodes and their provenance; raises ConfigError where the file is not this job's, or not whole."""
+    path = root / job.evaluation
+    rows, about = schema.read(path, schema.EVALUATION)
+    if about.get("evaluation_hash") != job.evaluation_hash:
+        raise ConfigError(
+            f"{path}: made from parameters {about.get('evaluation_hash')}; allowed: the plan's {job.evaluation_hash}"
+        )
+    wanted = {"profile": job.profile, "experiment": job.experiment, "task": job.task_name, "method": job.method_name}
+    for column, value in wanted.items():
+        if other := sorted(set(rows[column]) - {value}):
+            raise ConfigError(f"{path}: column {column}: value {other[0]}; allowed: {value}")
+    if sorted(set(rows["seed"])) != sorted(job.seeds):
+        raise ConfigError(f"{path}: column seed: values {sorted(set(rows['seed']))}; allowed: {list(job.seeds)}")
+    episodes = rows.groupby(["seed", "evaluation", "policy"]).size()
+    points = rows["evaluation"].nunique()
+    if len(episodes) != len(job.seeds) * points * len(schema.POLICIES) or set(episodes) != {job.evaluation_episodes}:
+        raise ConfigError(
+            f"{path}: not whole; allowed: {job.evaluation_episodes} episodes for every seed, evaluation and policy"
+        )
+    last = rows.loc[rows["evaluation"] == rows["evaluation"].max(), "env_steps"].min()
+    if last < job.total_steps:
+        raise ConfigError(f"{path}: column env_steps: ends at {last}; allowed: {job.total_steps} and above")
+    if job.score == "win_rate_percent" and rows["won"].isna().any():
+        raise ConfigError(f"{path}: column won: missing values; allowed: true, false, as {job.task_name} has a winner")
+    return rows, about
+
+
+def _scores(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
+    value = rows["won"].astype(float) * 100 if job.score == "win_rate_percent" else rows["return"]
+    groups = rows.assign(score=value).groupby(
+        ["profile", *_KEY, "seed", "evaluation", "env_steps", "policy"], sort=True, as_index=False
+    )
+    return groups.agg(score=("score", "mean"), episodes=("score", "size")).assign(source=job.evaluation.as_posix())
+
+
+def _summary(scores: pd.DataFrame) -> pd.DataFrame:
+    """SUMMARY's rows; the statistics of a cell depend on that cell's seeds alone, not on what else has been run."""
+    parts = []
+    for (profile, *cell), rows in scores.groupby(["profile", *_KEY], sort=False):
+        table = rows.pivot_table(index="seed", columns=["evaluation", "env_steps", "policy"], values="score")
+        values = table.to_numpy()
+        found, iqm = statistics.moments(values), statistics.interquartile_mean(values)
+        parts.append(
+            table.columns.to_frame(index=False)
+            .assign(profile=profile, **dict(zip(_KEY, cell, strict=True)), seeds=found.seeds)
+            .assign(mean=found.mean, std=found.std, sem=found.sem, iqm=iqm.point, low=iqm.low, high=iqm.high)
+        )
+    return pd.concat(parts) if parts else pd.DataFrame({name: [] for name in schema.SUMMARY.names})
+
+
+def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
+    """Writes the profile's scores.parquet and summary.parquet from the evaluations that exist.
+
+    The provenance of every evaluation goes into the scores' metadata, {"jobs": {path: provenance}}.
+    Raises ConfigError where a planned evaluation is damaged, of other parameters, or not whole.
+    """
+    found = [job for job in plan.jobs(params, profile) if (root / job.evaluation).exists()]
+    parts, jobs = [], {}
+    for job in found:
+        rows, jobs[job.evaluation.as_posix()] = _evaluation(job, root)
+        parts.append(_scores(job, rows))
+    scores = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in schema.SCORES.names})
+    return [
+        schema.write(scores, root / scores_path(profile), schema.SCORES, {"jobs": jobs}),
+        schema.write(_summary(scores), root / summary_path(profile), schema.SUMMARY, {"jobs": sorted(jobs)}),
+    ]
+
+
+def _planned(params: Params, profile: str, sources: Any, path: Path) -> None:
+    planned = {job.evaluation.as_posix() for job in plan.jobs(params, profile)}
+    if foreign := sorted(set(sources) - planned):
+        raise ConfigError(
+            f"{path}: made from {foreign[0]}, which the parameters no longer plan; allowed: planned evaluations"
+            f" (gpae aggregate --profile {profile})"
+        )
+
+
+def read_scores(params: Params, profile: str, root: Path) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """(SCORES' rows, {evaluation Parquet: its provenance}); ConfigError where they are not of today's plan."""
+    path = root / scores_path(profile)
+    rows, about = schema.read(path, schema.SCORES)
+    _planned(params, profile, about["jobs"], path)
+    return rows, about["jobs"]
+
+
+def read_summary(params: Params, profile: str, root: Path) -> tuple[pd.DataFrame, list[str]]:
+    """(SUMMARY's rows, the evaluation Parquets they were made from); ConfigError as `read_scores`."""
+    path = root / summary_path(profile)
+    rows, about = schema.read(path, schema.SUMMARY)
+    _planned(params, profile, about["jobs"], path)
+    return rows, about["jobs"]
+
+
+def final(summary: pd.DataFrame) -> pd.DataFrame:
+    """What the papers' tables print: the sampled policy at a cell's last evaluation."""
+    sampled = summary[summary["policy"] == "sampled"]
+    last = sampled.groupby(_KEY)["evaluation"].transform("max")
+    return sampled[sampled["evaluation"] == last]

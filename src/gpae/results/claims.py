@@ -1,0 +1,247 @@
+"""The paper's claims, each held against what was measured.
+
+Two kinds. A *value* is a mean (and deviation) that the paper prints for a method on a task. An *ordering* is made from
+two values of one table and task: the paper's mean of one of its own methods is above another method's. Tests are
+two-sided at 0.05, each for itself: no correction for their number.
+
+Verdict of a value, by the difference d = measured - paper, its 95% interval (Welch's, from means, deviations and
+numbers of seeds; the one-sample t-test's where the paper prints no deviation) and a margin of 5 points of win rate, or
+10% of the paper's return:
+  consistent        |d| is within the margin, and the interval holds 0 or lies within the margin as a whole
+  differs           the interval excludes 0 and is not within the margin as a whole
+  not shown         the interval holds 0, but d is beyond the margin: too few seeds, or too wide a spread, to tell
+Verdict of an ordering, by the difference of the two measured means:
+  ordering holds    the difference has the paper's sign, p < 0.05
+  ordering fails    it has the other sign, p < 0.05
+  not shown         p >= 0.05
+Verdicts of both, before these:
+  not run           no evaluation to hold it against; the reason says why
+  budget too small  fewer steps than the paper's, other learner or network settings, or one seed. What was measured is
+                    printed all the same, and decides nothing
+"""
+
+import csv
+import io
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from gpae.config import Params
+from gpae.results import cells, paper, schema
+from gpae.results.cells import Cell
+from gpae.results.paper import Protocol, Value
+from gpae.results.statistics import Comparison, against_constant, welch
+
+SIGNIFICANCE = 0.05
+MARGIN = {"win_rate_percent": lambda mean: 5.0, "episode_return": lambda mean: 0.1 * abs(mean)}
+VERDICTS = (
+    "consistent",
+    "ordering holds",
+    "differs",
+    "ordering fails",
+    "not shown",
+    "budget too small",
+    "not run",
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A row of verdicts.csv.
+
+    paper_value, measured_value: of a value the means; of an ordering method minus other
+    low, high, p: 95% interval of, and test on, measured minus paper (value) or method minus other (ordering)
+    paper_p: whether the paper's own numbers show the ordering, by the same test
+    """
+
+    kind: str
+    paper: str
+    table: str
+    experiment: str
+    task: str
+    metric: str
+    method: str
+    other: str
+    paper_value: float
+    measured_value: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    paper_p: float
+    seeds: str
+    env_steps: int
+    verdict: str
+    reason: str
+    sources: str
+
+
+_NOTHING = Comparison(math.nan, math.nan, math.nan, math.nan)
+
+
+def _shortage(compared: list[Cell], protocol: Protocol) -> str:
+    """Why the measured numbers cannot decide a claim; empty where they can."""
+    for cell in compared:
+        if cell.missing:
+            return ""
+        if cell.budget < protocol.steps:
+            return f"{cell.budget:,} of the paper's {protocol.steps:,} steps"
+        if cell.changed:
+            return f"the profile changes the paper's settings: {cell.changed}"
+        if cell.seeds < 2:
+            return "one seed"
+    return ""
+
+
+def _value(cell: Cell, protocol: Protocol) -> Verdict:
+    claim = cell.paper
+    shortage, margin = _shortage([cell], protocol), MARGIN[cell.metric](claim.mean)
+    if cell.missing:
+        test, verdict, reason = _NOTHING, "not run", cell.missing
+    else:
+        if math.isnan(claim.std):
+            test = against_constant(cell.mean, cell.std, cell.seeds, claim.mean)
+        else:
+            test = welch(cell.mean, cell.std, cell.seeds, claim.mean, claim.std, protocol.seeds)
+        within = -margin <= test.low and test.high <= margin
+        holds_zero = test.low <= 0 <= test.high
+        reason = shortage or f"margin {margin:g}"
+        if shortage:
+            verdict = "budget too small"
+        elif within or (holds_zero and abs(test.difference) <= margin):
+            verdict = "consistent"
+        else:
+            verdict = "not shown" if holds_zero else "differs"
+    return Verdict(
+        kind="value",
+        paper=claim.paper,
+        table=claim.table,
+        experiment=cell.experiment,
+        task=cell.task,
+        metric=cell.metric,
+        method=cell.method,
+        other="",
+        paper_value=claim.mean,
+        measured_value=cell.mean,
+        **test._asdict(),
+        paper_p=math.nan,
+        seeds=str(cell.seeds),
+        env_steps=cell.env_steps,
+        verdict=verdict,
+        reason=reason,
+        sources=" ".join(cell.sources),
+    )
+
+
+def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
+    better, worse = cell.paper, other.paper
+    shortage = _shortage([cell, other], protocol)
+    paper_p = math.nan
+    if not math.isnan(better.std + worse.std):
+        paper_p = welch(better.mean, better.std, protocol.seeds, worse.mean, worse.std, protocol.seeds).p
+    if cell.missing or other.missing:
+        absent = cell if cell.missing else other
+        test, verdict, reason = _NOTHING, "not run", f"{absent.method}: {absent.missing}"
+    else:
+        test = welch(cell.mean, cell.std, cell.seeds, other.mean, other.std, other.seeds)
+        reason = shortage or "Welch's t-test"
+        if shortage:
+            verdict = "budget too small"
+        elif not test.p < SIGNIFICANCE:
+            verdict = "not shown"
+        else:
+            verdict = "ordering holds" if test.difference > 0 else "ordering fails"
+    return Verdict(
+        kind="ordering",
+        paper=better.paper,
+        table=better.table,
+        experiment=cell.experiment,
+        task=cell.task,
+        metric=cell.metric,
+        method=cell.method,
+        other=other.method,
+        paper_value=better.mean - worse.mean,
+        measured_value=test.difference,
+        **test._asdict(),
+        paper_p=paper_p,
+        seeds=f"{cell.seeds} and {other.seeds}",
+        env_steps=min(cell.env_steps, other.env_steps),
+        verdict=verdict,
+        reason=reason,
+        sources=" ".join((*cell.sources, *other.sources)),
+    )
+
+
+def _unmeasured(value: Value) -> Verdict:
+    """A number of a table that no experiment of the profile rebuilds."""
+    nothing = {field.name: math.nan for field in fields(Verdict) if field.type is float}
+    return Verdict(
+        kind="value",
+        paper=value.paper,
+        table=value.table,
+        experiment="",
+        task=value.task,
+        metric=value.metric,
+        method=value.method,
+        other="",
+        seeds="0",
+        env_steps=0,
+        verdict="not run",
+        reason="no experiment of this profile measures it",
+        sources="",
+        **(nothing | {"paper_value": value.mean}),
+    )
+
+
+def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
+    """Every number in params/claims/, and every ordering of the tables that the profile's experiments rebuild."""
+    found, held = [], set()
+    for experiment in params.profile(profile).experiments:
+        protocol = paper.of_experiment(params, experiment)[1]
+        claimed = [cell for cell in cells.read(params, profile, experiment, root) if cell.paper]
+        held |= {cell.paper.key for cell in claimed}
+        found += [_value(cell, protocol) for cell in claimed]
+        found += [
+            _ordering(cell, other, protocol)
+            for cell in claimed
+            for other in claimed
+            if cell.task == other.task
+            and protocol.own in (cell.method.split()[0], other.method.split()[0])
+            and cell.paper.mean > other.paper.mean
+        ]
+    for path in sorted((params.folder / "claims").glob("*.csv")):
+        found += [_unmeasured(value) for value in paper.read(params.folder, path.stem) if value.key not in held]
+    return found
+
+
+def line(verdict: Verdict) -> str:
+    """A verdict in one line, for the terminal."""
+    what = f"{verdict.method} > {verdict.other}" if verdict.other else verdict.method
+    numbers = f"paper {verdict.paper_value:.4g}"
+    if not math.isnan(verdict.measured_value):
+        numbers += f", measured {verdict.measured_value:.4g}"
+    if not math.isnan(verdict.low):
+        numbers += f", difference {verdict.difference:+.4g} [{verdict.low:.4g}, {verdict.high:.4g}]"
+    if not math.isnan(verdict.p):
+        numbers += f", p {verdict.p:.2g}"
+    where = f"{verdict.paper} table {verdict.table}: {verdict.task}: {what}"
+    return f"{verdict.verdict:16} {where}: {numbers} ({verdict.reason})"
+
+
+def verdicts_path(profile: str) -> Path:
+    return Path("artifacts", profile, "verdicts.csv")
+
+
+def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
+    """Writes the profile's verdicts.csv, a row a verdict; a number that there is not is an empty entry."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Verdict)], lineterminator="\n")
+    writer.writeheader()
+    for verdict in verdicts(params, profile, root):
+        numbers = {
+            key: "" if math.isnan(value) else f"{value:.6g}"
+            for key, value in asdict(verdict).items()
+            if isinstance(value, float)
+        }
+        writer.writerow(asdict(verdict) | numbers)
+    return [schema.write_whole(root / verdicts_path(profile), text.getvalue().encode())]

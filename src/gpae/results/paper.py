@@ -1,0 +1,72 @@
+"""What a paper says: its numbers, read from params/claims/, and how it made them."""
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from gpae.config import ConfigError, Params
+
+COLUMNS = ("paper", "table", "task", "metric", "method", "mean", "std", "note")
+
+
+class Protocol(NamedTuple):
+    """environment steps a run, seeds, and the first word of the labels of the methods that the paper proposes."""
+
+    steps: int
+    seeds: int
+    own: str
+
+
+PROTOCOLS = {"gpae": Protocol(10_000_000, 5, "GPAE")}  # Section 5.1
+
+
+@dataclass(frozen=True)
+class Value:
+    """A row of params/claims/<paper>.csv; std is NaN where the paper prints none."""
+
+    paper: str
+    table: str
+    task: str
+    metric: str
+    method: str
+    mean: float
+    std: float
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.paper, self.table, self.task, self.metric, self.method
+
+
+def read(folder: Path, paper: str) -> list[Value]:
+    """The rows of params/claims/<paper>.csv; ConfigError names the file, the line and what is allowed."""
+    path = folder / "claims" / f"{paper}.csv"
+    try:
+        rows = list(csv.reader(path.read_text().splitlines()))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise ConfigError(f"{path}: first line: {','.join(rows[0]) if rows else ''}; allowed: {','.join(COLUMNS)}")
+    values = []
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            *names, mean, std, _ = row
+            values.append(Value(*names, float(mean), float(std) if std else math.nan))
+        except (ValueError, TypeError):
+            wanted = f"{len(COLUMNS)} entries, mean a number, std a number or empty"
+            raise ConfigError(f"{path}: line {number}: {','.join(row)}; allowed: {wanted}") from None
+    return values
+
+
+def of_experiment(params: Params, experiment: str) -> tuple[list[Value], Protocol | None]:
+    """The numbers of the table that an experiment rebuilds, and their protocol; ([], None) where it rebuilds none."""
+    claims = params.experiment(experiment).claims
+    if claims is None:
+        return [], None
+    if claims.paper not in PROTOCOLS:
+        source = params.folder / "experiments" / f"{experiment}.yaml"
+        raise ConfigError(f"{source}: claims.paper: {claims.paper!r} has no protocol; allowed: {', '.join(PROTOCOLS)}")
+    return [value for value in read(params.folder, claims.paper) if value.table == claims.table], PROTOCOLS[
+        claims.paper
+    ]

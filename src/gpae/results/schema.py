@@ -1,0 +1,213 @@
+"""The Parquet files of results: their columns, declared once, checked whenever a file is written or read.
+
+A column's meaning and limits stand in its field's metadata, so a file explains itself. The file's own metadata has
+one entry, `gpae`: JSON of where the numbers came from.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gpae.config import ConfigError
+
+POLICIES = ("sampled", "greedy")
+
+
+def _column(name: str, kind: pa.DataType, meaning: str, least: int | None = None, **rules: str) -> pa.Field:
+    limits = {} if least is None else {"least": str(least)}
+    return pa.field(name, kind, nullable=rules.pop("null", "") == "allowed", metadata={"is": meaning} | limits | rules)
+
+
+def _schema(fields: list[pa.Field], key: str, **rules: str) -> pa.Schema:
+    return pa.schema(fields, metadata={"key": key} | rules)
+
+
+_CELL = [
+    _column("profile", pa.string(), "name in params/profiles"),
+    _column("experiment", pa.string(), "name in params/experiments"),
+    _column("task", pa.string(), "name in params/tasks"),
+    _column("method", pa.string(), "name in params/methods"),
+]
+_SEED = _column("seed", pa.int32(), "random seed of the training", 0)
+_POINT = [
+    _column("evaluation", pa.int32(), "index of the evaluation point, 0 = before training", 0),
+    _column("env_steps", pa.int64(), "environment steps taken in training by one seed", 0),
+    _column("policy", pa.string(), "actions sampled from the policy, or its mode", allowed=",".join(POLICIES)),
+]
+
+EVALUATION = _schema(
+    _CELL
+    + [_SEED]
+    + _POINT
+    + [
+        _column("episode", pa.int32(), "index of the episode in its evaluation", 0),
+        _column("return", pa.float64(), "undiscounted sum of the team's rewards"),
+        _column("length", pa.int32(), "environment steps", 1),
+        _column("won", pa.bool_(), "whether the team won; null where a task has no winner", null="allowed"),
+    ],
+    key="seed,evaluation,policy,episode",
+)
+"""One row an episode, one file a job."""
+
+METRICS = _schema(
+    _CELL
+    + [
+        _SEED,
+        _column("update", pa.int32(), "index of the learner's update", 0),
+        _column("env_steps", pa.int64(), "environment steps taken in training by one seed", 0),
+    ],
+    key="seed,update",
+    more="float64",
+)
+"""One row an update and seed, one file a job; beside these any float64 quantities, null where there was none."""
+
+SCORES = _schema(
+    _CELL
+    + [_SEED]
+    + _POINT
+    + [
+        _column("score", pa.float64(), "win rate in percent, or mean return, over the episodes"),
+        _column("episodes", pa.int32(), "episodes of the evaluation", 1),
+        _column("source", pa.string(), "the evaluation Parquet that the score was made from"),
+    ],
+    key="experiment,task,method,seed,evaluation,policy",
+)
+"""One row a job, seed, evaluation point and policy."""
+
+SUMMARY = _schema(
+    _CELL
+    + _POINT
+    + [
+        _column("seeds", pa.int32(), "number of seeds", 1),
+        _column("mean", pa.float64(), "mean over seeds"),
+        _column("std", pa.float64(), "standard deviation over seeds, n - 1; null for one seed", null="allowed"),
+        _column("sem", pa.float64(), "standard error of the mean; null for one seed", null="allowed"),
+        _column("iqm", pa.float64(), "interquartile mean over seeds"),
+        _column("low", pa.float64(), "lower end of the IQM's 95% bootstrap interval; as std", null="allowed"),
+        _column("high", pa.float64(), "upper end of the IQM's 95% bootstrap interval; as std", null="allowed"),
+    ],
+    key="experiment,task,method,evaluation,policy",
+)
+"""One row an experiment, task, method, evaluation point and policy."""
+
+
+def _expected(found: pa.Schema, schema: pa.Schema) -> pa.Schema:
+    """`schema`, with the quantities of `found` where it takes more columns."""
+    more = [name for name in found.names if name not in schema.names] if b"more" in schema.metadata else []
+    return pa.schema([*schema, *(pa.field(name, pa.float64()) for name in more)], metadata=schema.metadata)
+
+
+def _check(table: pa.Table, schema: pa.Schema, path: Path) -> None:
+    expected = _expected(table.schema, schema)
+    missing = [name for name in expected.names if name not in table.column_names]
+    extra = [name for name in table.column_names if name not in expected.names]
+    if missing or extra or table.column_names != expected.names:
+        what = [f"{word} columns {', '.join(names)}" for word, names in (("no", missing), ("unknown", extra)) if names]
+        allowed = ", ".join(expected.names)
+        raise ConfigError(f"{path}: {' and '.join(what) or 'columns in another order'}; allowed: {allowed}")
+    for field, column in zip(expected, table.columns, strict=True):
+        rules, name = field.metadata or {}, field.name
+        if column.type != field.type:
+            raise ConfigError(f"{path}: column {name}: type {column.type}; allowed: {field.type}")
+        if not field.nullable and column.null_count:
+            raise ConfigError(f"{path}: column {name}: {column.null_count} missing values; allowed: none")
+        wrong = pa.scalar(False)
+        if pa.types.is_floating(column.type):
+            wrong, allowed = pc.invert(pc.is_finite(column)), "finite numbers"
+        elif b"least" in rules:
+            wrong, allowed = pc.less(column, int(rules[b"least"])), f"{rules[b'least'].decode()} and above"
+        elif b"allowed" in rules:
+            choices = rules[b"allowed"].decode().split(",")
+            wrong, allowed = pc.invert(pc.is_in(column, pa.array(choices))), ", ".join(choices)
+        if pc.any(wrong).as_py():
+            raise ConfigError(f"{path}: column {name}: value {column.filter(wrong)[0]}; allowed: {allowed}")
+    key = schema.metadata[b"key"].decode().split(",")
+    if table.group_by(key).aggregate([]).num_rows != table.num_rows:
+        raise ConfigError(f"{path}: several rows with the same {', '.join(key)}; allowed: one each")
+
+
+def _like(kind: pa.DataType) -> str:
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return "number"
+    return str(kind)
+
+
+def _table(data: Mapping[str, Any] | pd.DataFrame | pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
+    """`data` with the types of `schema`, where that loses nothing; NaN becomes null."""
+    if isinstance(data, pa.Table):
+        data = data.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    values = {name: np.asarray(column) for name, column in data.items()}
+    lengths = sorted({len(column) for column in values.values() if column.ndim})
+    if len(lengths) != 1:
+        raise ConfigError(f"{path}: columns of lengths {lengths}; allowed: one length")
+    columns = {}
+    for name, column in values.items():
+        kind = schema.field(name).type if name in schema.names else pa.float64()
+        try:
+            array = pa.array(np.broadcast_to(column, lengths), from_pandas=True)
+            if array.null_count < len(array) and _like(array.type) != _like(kind):
+                raise pa.ArrowInvalid(f"type {array.type}")
+            columns[name] = array.cast(kind)
+        except pa.ArrowException as error:
+            what = " ".join(str(error).split())
+            raise ConfigError(f"{path}: column {name}: {what}; allowed: {kind}") from None
+    names = [name for name in schema.names if name in columns] + [name for name in columns if name not in schema.names]
+    return pa.table({name: columns[name] for name in names})
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Writes a file so that it appears whole or not at all; the same content keeps its bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def write(
+    data: Mapping[str, Any] | pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, metadata: Mapping[str, Any]
+) -> Path:
+    """Writes columns as a Parquet file: whole or not at all, the same bytes for the same content.
+
+    data: columns of one length; in a mapping a scalar (the profile, say) stands for a whole column. Any order.
+    schema: EVALUATION, METRICS, SCORES or SUMMARY
+    metadata: what JSON can hold, kept under the file's metadata key `gpae`
+    Raises ConfigError where the columns, their types or their values are not the schema's.
+    """
+    table = _table(data, schema, path)
+    _check(table, schema, path)
+    about = schema.metadata | {b"gpae": json.dumps(metadata, sort_keys=True).encode()}
+    table = table.cast(_expected(table.schema, schema)).replace_schema_metadata(about)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return write_whole(path, sink.getvalue().to_pybytes())
+
+
+def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """(rows, metadata) of a file that `write` made; `won` comes as pandas' nullable boolean.
+
+    Raises ConfigError where the file is absent, damaged or not of this schema.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(path.read_bytes()), page_checksum_verification=True)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(f"{path}: damaged, or not Parquet: {' '.join(str(error).split())}") from None
+    _check(table, schema, path)
+    try:
+        metadata = json.loads((table.schema.metadata or {})[b"gpae"])
+    except (KeyError, ValueError):
+        raise ConfigError(f"{path}: no metadata under the key 'gpae'; allowed: what gpae itself wrote") from None
+    return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get), metadata

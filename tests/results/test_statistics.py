@@ -1,0 +1,74 @@
+"""What is said of a handful of seeds, against numbers worked out by hand and scipy's tests on the raw scores."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gpae.results.statistics import against_constant, interquartile_mean, moments, welch
+
+SCORES = np.array([1.0, 2.0, 3.0, 4.0, 10.0])
+OTHERS = np.array([2.5, 3.5, 3.0])
+
+
+def test_mean_deviation_and_standard_error_by_hand():
+    found = moments(SCORES[:, None])
+    assert found.mean[0] == 4.0 and found.seeds == 5
+    assert found.std[0] == pytest.approx(math.sqrt((9 + 4 + 1 + 0 + 36) / 4))
+    assert found.sem[0] == pytest.approx(math.sqrt(12.5 / 5))
+
+
+def test_the_interquartile_mean_leaves_out_the_ends():
+    found = interquartile_mean(np.stack([SCORES, 2 * SCORES], 1))
+    assert found.point.tolist() == [3.0, 6.0]
+    assert (found.low >= [1, 2]).all() and (found.low < found.point).all()
+    assert (found.high <= [10, 20]).all() and (found.high > found.point).all()
+
+
+def test_one_seed_has_a_mean_and_nothing_else():
+    found, iqm = moments(SCORES[:1, None]), interquartile_mean(SCORES[:1, None])
+    assert found.mean[0] == iqm.point[0] == 1.0
+    assert np.isnan([found.std[0], found.sem[0], iqm.low[0], iqm.high[0]]).all()
+    assert welch(1.0, math.nan, 1, 4.0, 1.0, 5)[0] == -3.0
+    assert np.isnan(welch(1.0, math.nan, 1, 4.0, 1.0, 5)[1:]).all()
+    assert np.isnan(against_constant(1.0, math.nan, 1, 4.0)[1:]).all()
+
+
+def test_the_bootstrap_repeats_itself_and_leaves_the_global_generator_alone():
+    draws = np.random.RandomState(0).normal(size=(5, 50))
+    np.random.seed(5)
+    expected = np.random.random()
+    np.random.seed(5)
+    first = interquartile_mean(draws)
+    assert np.random.random() == expected
+    np.testing.assert_array_equal(first, interquartile_mean(draws))
+
+
+def test_few_seeds_give_too_narrow_an_interval_as_the_tables_say():
+    draws = np.random.RandomState(0).normal(size=(5, 500))
+    coverage = {}
+    for seeds in (2, 5):
+        found = interquartile_mean(draws[:seeds])
+        coverage[seeds] = np.mean((found.low <= 0) & (found.high >= 0))
+    assert coverage[2] == pytest.approx(0.5, abs=0.07) and coverage[5] == pytest.approx(0.9, abs=0.04)
+
+
+def test_welch_from_moments_is_scipys_test_on_the_scores():
+    found = welch(SCORES.mean(), SCORES.std(ddof=1), 5, OTHERS.mean(), OTHERS.std(ddof=1), 3)
+    expected = stats.ttest_ind(SCORES, OTHERS, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose(found, [1.0, interval.low, interval.high, expected.pvalue], rtol=1e-12)
+
+
+def test_one_sample_test_from_moments_is_scipys_on_the_scores():
+    found = against_constant(SCORES.mean(), SCORES.std(ddof=1), 5, 6.5)
+    expected = stats.ttest_1samp(SCORES, 6.5)
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose(found, [-2.5, interval.low - 6.5, interval.high - 6.5, expected.pvalue], rtol=1e-12)
+
+
+def test_without_spread_only_equality_is_no_difference():
+    assert welch(100.0, 0.0, 2, 100.0, 0.0, 2) == (0.0, 0.0, 0.0, 1.0)
+    assert welch(100.0, 0.0, 2, 0.0, 0.0, 2) == (100.0, 100.0, 100.0, 0.0)
+    assert against_constant(3.0, 0.0, 2, 1.0) == (2.0, 2.0, 2.0, 0.0)
