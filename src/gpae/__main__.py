@@ -1,0 +1,3 @@
+from gpae.cli import main
+
+main()

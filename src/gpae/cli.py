@@ -1,0 +1,158 @@
+"""The command line: one command a step from params/ to the report. Thin: parses, calls, prints.
+
+Bad input ends a command with one line on standard error and exit code 2 before anything is touched; a training that is
+told to stop ends with 75 ("try again"), one that diverges with 1.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gpae import plan as planning
+from gpae import runtime
+from gpae.config import ConfigError, Params
+from gpae.plan import Job
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.split("\n")[0]
+)
+PARAMS = Params(Path("params"))
+TRY_AGAIN = 75
+
+ProfileOption = Annotated[str | None, typer.Option(help="A name in params/profiles; else that of params/default.yaml.")]
+ExperimentOption = Annotated[str, typer.Option(help="A name in params/experiments.")]
+MethodOption = Annotated[str, typer.Option(help="A name in params/methods.")]
+TaskOption = Annotated[str, typer.Option(help="A name in params/tasks.")]
+SeedsOption = Annotated[str, typer.Option(help="A seed or a block trained together: 3 or 0-4.")]
+
+
+def _profile(name: str | None) -> str:
+    return name or PARAMS.default_profile()
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if last < first:
+        raise ConfigError(f"--seeds: {text!r} is not allowed: a seed, or the first and last of a block, as in 0-4")
+    return tuple(range(first, last + 1))
+
+
+def _job(profile: str | None, experiment: str, method: str, task: str, seeds: str) -> Job:
+    return planning.job(PARAMS, _profile(profile), experiment, method, task, _seeds(seeds))
+
+
+@app.command()
+def plan(profile: ProfileOption = None, experiment: str | None = None) -> None:
+    """List the jobs of a profile and what is there of each."""
+    table = Table("experiment", "method", "task", "seeds", "steps", "updates", "trained", "evaluated")
+    for job in planning.jobs(PARAMS, _profile(profile), experiment):
+        there = ["yes" if path.exists() else "-" for path in (job.checkpoints, job.evaluation)]
+        cells = (job.experiment, job.method_name, job.task_name, job.block.removeprefix("seeds-"))
+        table.add_row(*cells, f"{job.total_steps:,}", f"{job.updates:,}", *there)
+    Console().print(table)
+
+
+@app.command()
+def train(
+    experiment: ExperimentOption,
+    method: MethodOption,
+    task: TaskOption,
+    seeds: SeedsOption,
+    profile: ProfileOption = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard event files.")] = None,
+) -> None:
+    """Train one job; started again after any interruption it goes on."""
+    job = _job(profile, experiment, method, task, seeds)
+    if minutes is not None and not minutes >= 0:
+        raise ConfigError(f"--minutes: {minutes} is not allowed: 0 or more")
+    runtime.prepare(job.cores)
+    from gpae.training import loop
+
+    try:
+        loop.train(job, minutes, tensorboard)
+    except loop.Stopped as stop:
+        print(stop, file=sys.stderr)
+        raise typer.Exit(TRY_AGAIN) from None
+    except loop.Diverged as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def evaluate(
+    experiment: ExperimentOption,
+    method: MethodOption,
+    task: TaskOption,
+    seeds: SeedsOption,
+    profile: ProfileOption = None,
+) -> None:
+    """Play every checkpoint of one job for fresh episodes."""
+    job = _job(profile, experiment, method, task, seeds)
+    runtime.prepare(job.cores)
+    from gpae.training import evaluation
+
+    evaluation.evaluate(job)
+
+
+@app.command()
+def aggregate(profile: ProfileOption = None) -> None:
+    """Score and summarise the evaluations that are there."""
+    from gpae.results import aggregate
+
+    _built(aggregate.build(PARAMS, _profile(profile)))
+
+
+@app.command()
+def tables(profile: ProfileOption = None) -> None:
+    """Lay out each experiment's table as CSV, Markdown and LaTeX."""
+    from gpae.results import tables
+
+    _built(tables.build(PARAMS, _profile(profile)))
+
+
+@app.command()
+def plot(profile: ProfileOption = None) -> None:
+    """Draw the learning curves as PDF and PNG."""
+    from gpae.results import figures
+
+    _built(figures.build(PARAMS, _profile(profile)))
+
+
+@app.command()
+def verify(profile: ProfileOption = None) -> None:
+    """Hold every claim against what was measured."""
+    from gpae.results import claims
+
+    name = _profile(profile)
+    paths = claims.build(PARAMS, name)
+    for verdict in claims.verdicts(PARAMS, name, Path(".")):
+        print(claims.line(verdict))
+    _built(paths)
+
+
+@app.command()
+def report(profile: ProfileOption = None) -> None:
+    """Put tables, figures, verdicts and their provenance on one page."""
+    from gpae.results import report
+
+    _built(report.build(PARAMS, _profile(profile)))
+
+
+def _built(paths: list[Path]) -> None:
+    for path in paths:
+        print(path)
+
+
+def main() -> None:
+    try:
+        app()
+    except ConfigError as error:
+        print(f"gpae: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,63 @@
+"""The plan of the chosen profile, and how a rule finds the job whose files it makes."""
+
+import subprocess
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from gpae import plan
+from gpae.config import ConfigError, Params
+
+PARAMS = Params(Path("params"))
+CONFIG = {"profile", "experiment", "method", "jobs"}
+
+
+def planned():
+    """(profile, its jobs); a mistake in params/ or --config ends snakemake here, before any work."""
+    try:
+        if unknown := sorted(set(config) - CONFIG):
+            raise ConfigError(f"--config: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(CONFIG))}")
+        if config.get("jobs", "all") not in ("all", "finished"):
+            raise ConfigError(f"--config: jobs: {config['jobs']!r} is not allowed: all, finished")
+        profile = str(config.get("profile") or PARAMS.default_profile())
+        return profile, plan.jobs(PARAMS, profile)
+    except ConfigError as error:
+        raise WorkflowError(f"gpae: {error}") from None
+
+
+def has_gpu():
+    try:
+        return subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+PROFILE, JOBS = planned()
+TRAINING = config.get("jobs", "all") == "all"
+TRAINED = {job.checkpoints.as_posix(): job for job in JOBS}
+EVALUATED = {job.evaluation.as_posix(): job for job in JOBS}
+EVALUATIONS = [path for path in EVALUATED if TRAINING or Path(path).exists()]
+PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if path.suffix in (".yaml", ".csv"))
+GPUS = int(has_gpu())
+
+
+wildcard_constraints:
+    profile=PROFILE,
+    block="seeds-[0-9-]+-[0-9a-f]{8}",
+
+
+def job_of(files, group, suffix=""):
+    """A function of the wildcards that gives the planned job to whose `group` of files they belong."""
+
+    def find(wildcards):
+        cell = f"{wildcards.experiment}/{wildcards.method}/{wildcards.task}/{wildcards.block}"
+        path = f"artifacts/{wildcards.profile}/{group}/{cell}{suffix}"
+        if path not in files:
+            raise WorkflowError(f"{path}: no job of today's params/ makes it")
+        return files[path]
+
+    return find
+
+
+trained = job_of(TRAINED, "checkpoints")
+evaluated = job_of(EVALUATED, "evaluations", ".parquet")

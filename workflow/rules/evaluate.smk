@@ -1,0 +1,17 @@
+# The inputs' names hold what they were made from; their time stamps, which a clone sets anew, say nothing.
+rule evaluate:
+    input:
+        checkpoints=lambda wildcards: ancient(evaluated(wildcards).checkpoints.as_posix()),
+        metrics=lambda wildcards: ancient(evaluated(wildcards).metrics.as_posix()),
+    output:
+        "artifacts/{profile}/evaluations/{experiment}/{method}/{task}/{block}.parquet",
+    log:
+        "logs/{profile}/evaluate/{experiment}/{method}/{task}/{block}.log",
+    params:
+        job=lambda wildcards: evaluated(wildcards).selector,
+    threads: lambda wildcards: evaluated(wildcards).cores
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    shell:
+        "gpae evaluate {params.job} &> {log}"

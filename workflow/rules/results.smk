@@ -1,0 +1,75 @@
+# From the evaluations to the report: seconds, and the same bytes from the same evaluations.
+# Labels, titles and claims come from params/, so that a change there makes these again.
+
+
+rule aggregate:
+    input:
+        EVALUATIONS,
+    output:
+        scores="artifacts/{profile}/scores.parquet",
+        summary="artifacts/{profile}/summary.parquet",
+    log:
+        "logs/{profile}/aggregate.log",
+    shell:
+        "gpae aggregate --profile {wildcards.profile} &> {log}"
+
+
+rule tables:
+    input:
+        PARAMETERS,
+        rules.aggregate.output,
+    output:
+        report(
+            directory("artifacts/{profile}/tables"),
+            patterns=["{experiment}.csv"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
+    log:
+        "logs/{profile}/tables.log",
+    shell:
+        "gpae tables --profile {wildcards.profile} &> {log}"
+
+
+rule plot:
+    input:
+        PARAMETERS,
+        rules.aggregate.output,
+    output:
+        report(
+            directory("artifacts/{profile}/figures"),
+            patterns=["{figure}.png"],
+            caption="../report/figures.rst",
+            category="Learning curves",
+        ),
+    log:
+        "logs/{profile}/plot.log",
+    shell:
+        "gpae plot --profile {wildcards.profile} &> {log}"
+
+
+rule verify:
+    input:
+        PARAMETERS,
+        rules.aggregate.output,
+    output:
+        report("artifacts/{profile}/verdicts.csv", caption="../report/verdicts.rst", category="Verdicts"),
+    log:
+        "logs/{profile}/verify.log",
+    shell:
+        "gpae verify --profile {wildcards.profile} &> {log}"
+
+
+rule report:
+    input:
+        PARAMETERS,
+        rules.aggregate.output,
+        rules.tables.output,
+        rules.plot.output,
+        rules.verify.output,
+    output:
+        report("artifacts/{profile}/report.html", caption="../report/report.rst", category="Report"),
+    log:
+        "logs/{profile}/report.log",
+    shell:
+        "gpae report --profile {wildcards.profile} &> {log}"

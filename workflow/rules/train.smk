@@ -1,0 +1,30 @@
+# An interrupted training keeps what it needs beside these outputs (Job.unfinished), so that snakemake, which removes
+# the outputs of a failed job, leaves it alone; a retry, or the next run, goes on from there. By `exec` the job's own
+# process is the training, so that whoever signals the job reaches it and waits until it has saved its state.
+rule train:
+    output:
+        checkpoints=directory("artifacts/{profile}/checkpoints/{experiment}/{method}/{task}/{block}"),
+        metrics="artifacts/{profile}/metrics/{experiment}/{method}/{task}/{block}.parquet",
+    log:
+        "logs/{profile}/train/{experiment}/{method}/{task}/{block}.log",
+    params:
+        job=lambda wildcards: trained(wildcards).selector,
+    threads: lambda wildcards: trained(wildcards).cores
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    retries: 2
+    shell:
+        "exec gpae train {params.job} &> {log}"
+
+
+# What a part of the plan makes, all of it: --config experiment=... method=...
+rule jobs:
+    input:
+        [
+            path
+            for job in JOBS
+            if job.experiment == config.get("experiment", job.experiment)
+            if job.method_name == config.get("method", job.method_name)
+            for path in (job.checkpoints, job.metrics, job.evaluation)
+        ],
