@@ -1,0 +1,1 @@
+"""Speed against JaxMARL on the same machine in the same run, and what each choice of this project costs."""

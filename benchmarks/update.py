@@ -1,0 +1,112 @@
+"""Where the time of one update goes, and what the size of a tile does to an epoch, at the paper's settings."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from gpae import plan
+from gpae.config import Params
+
+TILE_ROWS = (16, 32, 64, 128, 640)
+
+
+def _seconds(function: Callable, repeats: int) -> list[float]:
+    """Processor seconds of each call, compilation not counted."""
+    import jax
+
+    jax.block_until_ready(function())
+    taken = []
+    for _ in range(repeats):
+        began = time.process_time()
+        jax.block_until_ready(function())
+        taken.append(time.process_time() - began)
+    return taken
+
+
+def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int = 3) -> list[dict]:
+    """Rows of processor seconds: a part of an update (ratio: its share), and an epoch by rows a tile (against one)."""
+    import jax
+    import jax.numpy as jnp
+
+    from gpae.algorithms import policy_gradient
+    from gpae.training.update import Trainer
+
+    job = plan.job(Params(Path("params")), "paper", "table2", method, task, (0,))
+    trainer = Trainer(job)
+    algorithm, key = trainer.algorithm, jax.random.PRNGKey(1)
+    state = jax.tree.map(lambda leaf: leaf[0], trainer.init(jnp.zeros(1, jnp.int32)))
+    learner = state.learner
+    collect = jax.jit(trainer._collect)
+    rollout = collect(key, learner, state.runner)[1]
+    window = rollout.window
+
+    @jax.jit
+    def freeze(window, policies):
+        return algorithm._freeze(key, learner.actor.params, learner.critic.params, window, policies)
+
+    log_prob, policy, value, _ = freeze(window, rollout.policies)
+    filled = jnp.ones(window.reward.shape[1], bool)
+    estimate = jax.jit(lambda *arguments: algorithm._estimate(*arguments)[0])
+    frozen = estimate(window, log_prob, policy, value, filled)
+
+    def epochs():
+        return jax.jit(lambda networks: algorithm._epochs(key, networks, window, frozen)[0])
+
+    taken = {
+        "rollout": _seconds(lambda: collect(key, learner, state.runner), repeats),
+        "values and policies": _seconds(lambda: freeze(window, rollout.policies), repeats),
+        "advantages": _seconds(lambda: estimate(window, log_prob, policy, value, filled), repeats),
+    }
+    networks, pinned = (learner.actor, learner.critic), policy_gradient.CPU_TILE_ROWS
+    by_rows = {}
+    for rows in TILE_ROWS:
+        policy_gradient.CPU_TILE_ROWS = rows
+        run = epochs()
+        by_rows[rows] = _seconds(lambda: run(networks), repeats)  # noqa: B023
+    policy_gradient.CPU_TILE_ROWS = pinned
+    taken["epochs"] = by_rows[pinned]
+    whole = sum(np.median(part) for part in taken.values())
+    rows = [
+        _row(f"{method}, CPU seconds of {part}", task, job.environments, times, whole, share=True)
+        for part, times in taken.items()
+    ]
+    rows.append(_rate(method, task, networks, log_prob.size, job.learner.epochs, by_rows[pinned], repeats))
+    untiled = float(np.median(by_rows[TILE_ROWS[-1]]))
+    rows += [
+        _row(f"{method}, CPU seconds of {job.learner.epochs} epochs, by rows a tile", task, size, times, untiled)
+        for size, times in by_rows.items()
+    ]
+    return rows
+
+
+def _rate(method, task, networks, samples: int, epochs: int, times: list[float], repeats: int) -> dict:
+    """GFLOP/s of the epochs' matrix products against those of one large product.
+
+    A product with a weight matrix is 2 operations an entry and sample forward and 4 on the way back.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    entries = sum(leaf.size for network in networks for leaf in jax.tree.leaves(network.params) if leaf.ndim > 1)
+    x, y = jnp.ones((8192, 1024)), jnp.ones((1024, 1024))
+    product = jax.jit(jnp.matmul)
+    peak = 2 * 8192 * 1024 * 1024 / float(np.median(_seconds(lambda: product(x, y), repeats))) / 1e9
+    row = _row(f"{method}, GFLOP/s of the epochs against a matrix product", task, samples, times, peak)
+    ours = 6 * entries * samples * epochs / row["ours"] / 1e9
+    return row | {"ours": ours, "ratio": ours / peak}
+
+
+def _row(benchmark: str, task: str, size: int, times: list[float], peer: float, share: bool = False) -> dict:
+    ours = float(np.median(times))
+    return {
+        "benchmark": benchmark,
+        "task": task,
+        "size": size,
+        "ours": ours,
+        "peer": float(peer),
+        "ratio": float(ours / peer if share else peer / ours),
+        "repeats": len(times),
+        "spread": (max(times) - min(times)) / ours,
+    }
