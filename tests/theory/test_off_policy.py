@@ -7,19 +7,11 @@ in the data, unless a test says otherwise.
 
 import numpy as np
 import pytest
-from games import (
-    Policies,
-    affine,
-    operator,
-    own_first,
-    per_agent_value,
-    random_game,
-    random_policies,
-    seen_by,
-    trace_table,
-)
+from operators import operator, trace_table
 
 from gpae.advantages import traces
+from gpae.tabular.games import Policies, own_first, random_game, random_policies, seen_by
+from gpae.tabular.solution import affine, per_agent_value
 
 GAMMA, ETA = 0.9, 1.05
 LAMBDAS = [0.5, 0.95, 1.0]

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
-from games import affine, operator, own_first, per_agent_value, random_game, random_policies, seen_by
+from operators import operator
+
+from gpae.tabular.games import own_first, random_game, random_policies, seen_by
+from gpae.tabular.solution import affine, per_agent_value
 
 GAMES = range(20)
 LAMBDAS = [0.0, 0.5, 0.95, 1.0]

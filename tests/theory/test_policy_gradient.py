@@ -4,23 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from games import (
-    action_value,
-    occupancy,
-    own_first,
-    per_agent_value,
-    random_game,
-    random_logits,
-    random_policies,
-    seen_by,
-    state_value,
-    tables,
-    trace_sum,
-    trace_table,
-)
-from windows import all_windows, drawn_windows
+from drawn import drawn_windows
+from operators import trace_sum, trace_table
 
 from gpae.advantages import gpae, traces
+from gpae.tabular.games import own_first, random_game, random_logits, random_policies, seen_by, tables
+from gpae.tabular.solution import action_value, occupancy, per_agent_value, state_value
+from gpae.tabular.windows import all_windows
 
 GAMES = range(20)
 advantage = jax.jit(gpae.advantage)

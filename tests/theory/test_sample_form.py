@@ -3,10 +3,12 @@
 import jax
 import numpy as np
 import pytest
-from games import operator, own_first, per_agent_value, random_game, random_policies, seen_by, trace_table
-from windows import all_windows
+from operators import operator, trace_table
 
 from gpae.advantages import gpae, traces
+from gpae.tabular.games import own_first, random_game, random_policies, seen_by
+from gpae.tabular.solution import per_agent_value
+from gpae.tabular.windows import all_windows
 
 STEPS, LAM = 3, 0.95
 TRACES = {
