@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,10 @@ def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[
     saved = {"state": like, "metrics": {name: rows for name in names}, "seconds": seconds}
     found = checkpoint.restore(states / str(done[-1]), job, saved)
     history = [{name: found["metrics"][name][i] for name in names} for i in range(done[-1])]
-    return jax.tree.map(jnp.asarray, found["state"]), history, float(found["seconds"][0])
+    # Copied by XLA: on a CPU jax may leave an array that numpy owns where it is, and an update, which takes over its
+    # state's memory, would write to and free what is not its own.
+    state = jax.jit(partial(jax.tree.map, jnp.copy))(found["state"])
+    return state, history, float(found["seconds"][0])
 
 
 def _save(job: Job, states: Path, state: TrainState, history: list[dict[str, np.ndarray]], seconds: float) -> None:
@@ -121,7 +125,6 @@ def _write_metrics(job: Job, history: list[dict[str, np.ndarray]], seconds: floa
     updates, seeds = len(history), len(job.seeds)
     columns = {
         "profile": job.profile,
-        "experiment": job.experiment,
         "task": job.task_name,
         "method": job.method_name,
         "seed": np.tile(np.asarray(job.seeds, np.int32), updates),
