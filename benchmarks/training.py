@@ -26,7 +26,7 @@ SCRIPT = "baselines/MAPPO/mappo_rnn_smax.py"
 
 def _job(task: str, method: str = "mappo") -> plan.Job:
     """The paper's settings on the network of JaxMARL's script: dense, GRU, dense, no LayerNorm."""
-    job = plan.job(Params(Path("params")), "paper", "table2", method, task, (0,))
+    job = plan.job(Params(Path("params")), "paper", method, task, (0,))
     network = Network(width=128, layers=1, recurrent=True, layer_norm=False, head_layers=1)
     return replace(job, network=network)
 
@@ -164,7 +164,7 @@ def training_speed(tasks: tuple[str, ...] = TASKS, repeats: int = 2, updates: in
 
 def estimator_speed(task: str = "5m_vs_6m", repeats: int = 3, updates: int = 3) -> list[dict]:
     """GPAE (on) against MAPPO in this learner with the paper's network: the paper says at most 6% more time."""
-    job = plan.job(Params(Path("params")), "paper", "table2", "mappo", task, (0,))
+    job = plan.job(Params(Path("params")), "paper", "mappo", task, (0,))
     request = {"task": task, "updates": updates, "network": asdict(job.network)}
     sides = [("ours", request | {"method": method}) for method in ("gpae_on", "mappo")]
     steps = (job.steps_per_update,) * 2
@@ -173,7 +173,7 @@ def estimator_speed(task: str = "5m_vs_6m", repeats: int = 3, updates: int = 3) 
 
 def scaling(repeats: int = 1, updates: int = 2) -> list[dict]:
     """GPAE (on) with one thing changed, against 5m_vs_6m with 128 environments, one seed and no reuse."""
-    network = asdict(plan.job(Params(Path("params")), "paper", "table2", "mappo", "5m_vs_6m", (0,)).network)
+    network = asdict(plan.job(Params(Path("params")), "paper", "mappo", "5m_vs_6m", (0,)).network)
     base = {"task": "5m_vs_6m", "updates": updates, "network": network, "method": "gpae_on"}
     changes = [("agents", n, {"task": task}, 128) for task, n in (("3m", 3), ("10m_vs_11m", 10))]
     changes += [("environments", n, {"learner": {"environments": n}}, n) for n in (32, 512)]

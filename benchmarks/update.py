@@ -33,7 +33,7 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     from gpae.algorithms import policy_gradient
     from gpae.training.update import Trainer
 
-    job = plan.job(Params(Path("params")), "paper", "table2", method, task, (0,))
+    job = plan.job(Params(Path("params")), "paper", method, task, (0,))
     trainer = Trainer(job)
     algorithm, key = trainer.algorithm, jax.random.PRNGKey(1)
     state = jax.tree.map(lambda leaf: leaf[0], trainer.init(jnp.zeros(1, jnp.int32)))

@@ -36,7 +36,7 @@ def test_every_committed_file_can_be_read(params):
 def test_every_task_can_be_planned_for_every_method(params):
     for task in (params.folder / "tasks").glob("*.yaml"):
         for method in (params.folder / "methods").glob("*.yaml"):
-            plan.job(params, "paper", "table2", method.stem, task.stem, (0,))
+            plan.job(params, "paper", method.stem, task.stem, (0,))
 
 
 def test_paper_profile_is_the_papers_protocol(params):
@@ -51,26 +51,42 @@ def test_paper_profile_is_the_papers_protocol(params):
 
 
 def test_reuse_divides_the_environments(params):
-    on, off = (plan.job(params, "paper", "table2", m, "5m_vs_6m", (0,)) for m in ("gpae_on", "gpae_off"))
+    on, off = (plan.job(params, "paper", m, "5m_vs_6m", (0,)) for m in ("gpae_on", "gpae_off"))
     assert on.environments == 128 and off.environments * off.method.replay_windows == 128
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        ("families/smax.yaml", "clip: 0.2", "clip: 0", ["families/smax.yaml", "learner.clip", "0", "greater than 0"]),
+        (
+            "families/smax.yaml",
+            "clip: 0.2",
+            "clip: 0",
+            ["families/smax.yaml", "learner.clip", "0", "greater than 0"],
+        ),
         ("families/smax.yaml", "clip: 0.2", "clip: '0.2'", ["learner.clip", "'0.2'", "number"]),
-        ("families/smax.yaml", "clip: 0.2", "clipp: 0.2", ["learner.clipp", "unknown key", "allowed: environments"]),
-        ("families/smax.yaml", "gamma: 0.99", "gamma: 1.01", ["learner.gamma", "1.01", "less than or equal to 1"]),
+        (
+            "families/smax.yaml",
+            "clip: 0.2",
+            "clipp: 0.2",
+            ["learner.clipp", "unknown key", "allowed: environments"],
+        ),
+        (
+            "families/smax.yaml",
+            "gamma: 0.99",
+            "gamma: 1.01",
+            ["learner.gamma", "1.01", "less than or equal to 1"],
+        ),
         ("families/smax.yaml", "gamma: 0.99", "gamma: .nan", ["learner.gamma"]),
         ("families/smax.yaml", "recurrent: true", "recurrent: 1", ["network.recurrent", "boolean"]),
         ("families/smax.yaml", "epochs: 5", "epochs: 2.5", ["learner.epochs", "2.5", "integer"]),
-        ("families/smax.yaml", "^network:", "network: [", ["families/smax.yaml", "not YAML"]),
+        ("families/smax.yaml", "^  network:", "  network: [", ["families/smax.yaml", "not YAML"]),
         ("families/smax.yaml", "closest", "nearest", ["environment", "attack_mode", "'nearest'", "'closest'"]),
         ("methods/gpae_off.yaml", "trace: dt", "trace: dtt", ["gpae_off.yaml", "trace", "'dtt'", "'dt'"]),
         ("methods/gpae_off.yaml", "trace: dt", "", ["methods/gpae_off.yaml", "trace", "missing"]),
         ("methods/gpae_off.yaml", "replay_windows: 4", "replay_windows: 5", ["gpae_off.yaml: replay_windows: 5 does"]),
         ("methods/gpae_off.yaml", r"\[smax, mabrax, mpe\]", "[mpe]", ["families", "cannot run 3m", "allowed: mpe"]),
+        ("methods/mappo.yaml", "policy_gradient", "policy", ["mappo.yaml: algorithm: 'policy'", "value_decomposition"]),
         ("profiles/quick.yaml", "tasks: \\[3m", "tasks: [4m", ["tasks/4m.yaml", "no such file", "3m"]),
         ("profiles/quick.yaml", "seeds: 2", "seeds: 0", ["quick.yaml: seeds: 0", "greater than"]),
         ("profiles/quick.yaml", "^evaluation_interval: .*", "evaluation_interval: 7", ["interval: 7", "divisors"]),

@@ -25,7 +25,7 @@ PARAMS = Params(Path("params"))
 TRY_AGAIN = 75
 
 ProfileOption = Annotated[str | None, typer.Option(help="A name in params/profiles; else that of params/default.yaml.")]
-ExperimentOption = Annotated[str, typer.Option(help="A name in params/experiments.")]
+ExperimentOption = Annotated[str | None, typer.Option(help="A name in params/experiments; else all of the profile.")]
 MethodOption = Annotated[str, typer.Option(help="A name in params/methods.")]
 TaskOption = Annotated[str, typer.Option(help="A name in params/tasks.")]
 SeedsOption = Annotated[str, typer.Option(help="A seed or a block trained together: 3 or 0-4.")]
@@ -43,24 +43,26 @@ def _seeds(text: str) -> tuple[int, ...]:
     return tuple(range(first, last + 1))
 
 
-def _job(profile: str | None, experiment: str, method: str, task: str, seeds: str) -> Job:
-    return planning.job(PARAMS, _profile(profile), experiment, method, task, _seeds(seeds))
+def _job(profile: str | None, method: str, task: str, seeds: str) -> Job:
+    return planning.job(PARAMS, _profile(profile), method, task, _seeds(seeds))
 
 
 @app.command()
-def plan(profile: ProfileOption = None, experiment: str | None = None) -> None:
-    """List the jobs of a profile and what is there of each."""
-    table = Table("experiment", "method", "task", "seeds", "steps", "updates", "trained", "evaluated")
-    for job in planning.jobs(PARAMS, _profile(profile), experiment):
+def plan(profile: ProfileOption = None, experiment: ExperimentOption = None) -> None:
+    """List the jobs of a profile, the experiments that need each, and what is there of it."""
+    name = _profile(profile)
+    needed = {part: planning.jobs(PARAMS, name, part) for part in PARAMS.profile(name).experiments}
+    table = Table("method", "task", "seeds", "steps", "updates", "trained", "evaluated", "for")
+    for job in planning.jobs(PARAMS, name, experiment):
         there = ["yes" if path.exists() else "-" for path in (job.checkpoints, job.evaluation)]
-        cells = (job.experiment, job.method_name, job.task_name, job.block.removeprefix("seeds-"))
-        table.add_row(*cells, f"{job.total_steps:,}", f"{job.updates:,}", *there)
+        wanted = ", ".join(part for part, jobs in needed.items() if job in jobs)
+        cells = (job.method_name, job.task_name, job.block.removeprefix("seeds-"))
+        table.add_row(*cells, f"{job.total_steps:,}", f"{job.updates:,}", *there, wanted)
     Console().print(table)
 
 
 @app.command()
 def train(
-    experiment: ExperimentOption,
     method: MethodOption,
     task: TaskOption,
     seeds: SeedsOption,
@@ -69,7 +71,7 @@ def train(
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard event files.")] = None,
 ) -> None:
     """Train one job; started again after any interruption it goes on."""
-    job = _job(profile, experiment, method, task, seeds)
+    job = _job(profile, method, task, seeds)
     if minutes is not None and not minutes >= 0:
         raise ConfigError(f"--minutes: {minutes} is not allowed: 0 or more")
     runtime.prepare(job.cores)
@@ -87,14 +89,13 @@ def train(
 
 @app.command()
 def evaluate(
-    experiment: ExperimentOption,
     method: MethodOption,
     task: TaskOption,
     seeds: SeedsOption,
     profile: ProfileOption = None,
 ) -> None:
     """Play every checkpoint of one job for fresh episodes."""
-    job = _job(profile, experiment, method, task, seeds)
+    job = _job(profile, method, task, seeds)
     runtime.prepare(job.cores)
     from gpae.training import evaluation
 

@@ -28,23 +28,47 @@ class ConfigError(Exception):
 
 
 @_frozen
-class Method:
-    """A row of the papers' tables. Equations: Eqs. 1, 5, 7, 8 of the GPAE paper.
+class PolicyGradientMethod:
+    """A method of the clipped policy-gradient learner. Equations: Eqs. 1 to 8 of the GPAE paper.
 
     label: the name that the paper's tables print
     families: the families of tasks it can run
-    estimator: `gae` (a critic V(s)) or `gpae` (a critic EQ(s, a^-i))
+    estimator: GAE and DAE with a critic V(s), GPAE and COMA with a critic EQ(s, a^-i)
     trace, eta: the weight c of Eq. 7 and the bound of DT-ISR (Eq. 8)
     replay_windows: B, the rollout windows in the buffer; 1 is on-policy
+    beta: how far DAE's difference rewards reach (Eq. 3)
+    epochs_factor, environments_divisor: controls for what reuse changes besides: epochs times the first, environments
+        divided by the second without a replay
     """
 
     label: str
     algorithm: Literal["policy_gradient"]
     families: tuple[Family, ...]
-    estimator: Literal["gae", "gpae"]
+    estimator: Literal["gae", "gpae", "coma", "dae"]
     trace: Literal["dt", "st", "it", "none"]
     replay_windows: Count
     eta: NotNegative = 1.05
+    beta: Fraction = 0.0
+    epochs_factor: Count = 1
+    environments_divisor: Count = 1
+
+
+@_frozen
+class ValueDecompositionMethod:
+    """A method that learns a Q value an agent and acts greedily on it.
+
+    mixer: how the team's value is made of them: each its own (`none`, IQL), `sum` (VDN), `monotonic` (QMIX)
+    """
+
+    label: str
+    algorithm: Literal["value_decomposition"]
+    families: tuple[Family, ...]
+    mixer: Literal["none", "sum", "monotonic"]
+
+
+Method = PolicyGradientMethod | ValueDecompositionMethod
+METHODS = {"policy_gradient": PolicyGradientMethod, "value_decomposition": ValueDecompositionMethod}
+SeedsAxis = Literal["auto", "vmap", "map"]
 
 
 @_frozen
@@ -72,7 +96,42 @@ class Learner:
     value_clip: Positive
     max_gradient_norm: Positive
     huber_delta: Positive = 10.0
-    seeds_axis: Literal["auto", "vmap", "map"] = "auto"
+    seeds_axis: SeedsAxis = "auto"
+
+
+@_frozen
+class ValueLearner:
+    """The learner of IQL, VDN and QMIX (JaxMARL 0.1.0's settings). Lengths in steps, rates dimensionless.
+
+    buffer_windows: windows of `rollout_steps` that the replay buffer holds, over all environments
+    batch_size: windows in a gradient step
+    epsilon_start, epsilon_finish, epsilon_fraction: exploration falls linearly over this fraction of the updates
+    epochs: gradient steps an update
+    target_update_interval: updates between two copies of the parameters into the target network
+    learning_starts: environment steps before the first gradient step
+    mixer_embedding, hypernet_width, mixer_init_scale: QMIX's mixer
+    """
+
+    environments: Count
+    rollout_steps: Count
+    buffer_windows: Count
+    batch_size: Count
+    learning_rate: Positive
+    adam_epsilon: Positive
+    anneal_learning_rate: bool
+    epsilon_start: Fraction
+    epsilon_finish: Fraction
+    epsilon_fraction: Fraction
+    epochs: Count
+    max_gradient_norm: Positive
+    target_update_interval: Count
+    learning_starts: Annotated[int, Field(ge=0)]
+    reward_scale: Positive
+    gamma: Fraction
+    mixer_embedding: Count
+    hypernet_width: Count
+    mixer_init_scale: Positive
+    seeds_axis: SeedsAxis = "auto"
 
 
 @_frozen
@@ -94,13 +153,17 @@ class Network:
 
 @_frozen
 class SmaxEnvironment:
-    """implementation: this project's own SMAX (`fast`) or JaxMARL 0.1.0's, the reference."""
+    """implementation: this project's own SMAX (`fast`) or JaxMARL 0.1.0's, the reference.
+
+    stop_probability: of a step at which one agent's action is replaced by "stop" (Section 3.1 of the GPAE paper)
+    """
 
     scenario: str
     implementation: Literal["fast", "jaxmarl"]
     see_enemy_actions: bool
     walls_cause_death: bool
     attack_mode: Literal["closest", "random"]
+    stop_probability: Fraction = 0.0
 
 
 @_frozen
@@ -123,18 +186,31 @@ ENVIRONMENTS = {"smax": SmaxEnvironment, "mabrax": MabraxEnvironment, "mpe": Mpe
 
 
 @_frozen
+class PolicyGradientSettings:
+    learner: Learner
+    network: Network
+
+
+@_frozen
+class ValueDecompositionSettings:
+    learner: ValueLearner
+    network: Network
+
+
+@_frozen
 class FamilyDefaults:
-    """What the paper fixes per family of tasks: Appendix G's columns and the environment's settings.
+    """What the papers fix per family of tasks: Appendix G's columns and the environment's settings.
 
     score: the measure that the tables print
     environment: settings of gpae.environments.registry.make that a task of the family may replace
+    value_decomposition: absent where the family's actions are continuous
     """
 
     label: str
     score: Literal["win_rate_percent", "episode_return"]
     environment: dict[str, Any]
-    learner: Learner
-    network: Network
+    policy_gradient: PolicyGradientSettings
+    value_decomposition: ValueDecompositionSettings | None = None
 
 
 @_frozen
@@ -156,12 +232,16 @@ class Claims:
 
 @_frozen
 class Experiment:
-    """A table or figure: every method on every task."""
+    """A table or figure: every method on every task. Experiments share the jobs that several of them need.
+
+    labels: method: the name that this table prints, where it is not the method's own
+    """
 
     title: str
     tasks: tuple[Name, ...]
     methods: tuple[Name, ...]
     claims: Claims | None = None
+    labels: dict[Name, str] = Field(default_factory=dict)
 
 
 @_frozen
@@ -173,13 +253,24 @@ class Selection:
 
 
 @_frozen
-class Override:
-    """What a profile changes of a family's learner and network to fit its budget."""
-
+class SettingsOverride:
     learner: dict[str, Any] = Field(default_factory=dict)
     network: dict[str, Any] = Field(default_factory=dict)
+
+
+@_frozen
+class Override:
+    """What a profile changes of a family's learners and networks to fit its budget."""
+
+    policy_gradient: SettingsOverride = Field(default_factory=SettingsOverride)
+    value_decomposition: SettingsOverride = Field(default_factory=SettingsOverride)
     total_steps: Count | None = None
     evaluation_interval: Count | None = None
+
+    def of(self, algorithm: str) -> dict[str, Any]:
+        """All that changes for an algorithm."""
+        changes = getattr(self, algorithm)
+        return changes.learner | changes.network
 
 
 @_frozen
@@ -257,7 +348,12 @@ class Params:
         return checked(kind, _read_yaml(path), str(path))
 
     def method(self, name: str) -> Method:
-        return self._load(Method, "methods", name)
+        path = self.folder / "methods" / f"{name}.yaml"
+        data = _read_yaml(path)
+        algorithm = data.get("algorithm") if isinstance(data, dict) else None
+        if algorithm not in METHODS:
+            raise ConfigError(f"{path}: algorithm: {algorithm!r} is not allowed: {', '.join(METHODS)}")
+        return checked(METHODS[algorithm], data, str(path))
 
     def task(self, name: str) -> Task:
         return self._load(Task, "tasks", name)

@@ -1,12 +1,13 @@
 """The jobs of a profile, and where their files stand.
 
-A job is method x task x block of seeds. Its files lie under the hash of what it was made from, so that a changed
-parameter is a new place, and what is there was made by what is pinned now.
+A job is method x task x block of seeds; the experiments of a profile share it. Its files lie under the hash of what it
+was made from, so that a changed parameter is a new place, and what is there was made by what is pinned now.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from gpae.config import (
     Network,
     Override,
     Params,
+    PolicyGradientMethod,
     Profile,
     Task,
+    ValueLearner,
     checked,
     overridden,
 )
 
-FORMAT = 1  # of checkpoints and of the hash; a change of what is computed or stored raises it
+FORMAT = 2  # of checkpoints and of the hash; a change of what is computed or stored raises it
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,6 @@ class Job:
     """
 
     profile: str
-    experiment: str
     method_name: str
     task_name: str
     seeds: tuple[int, ...]
@@ -44,7 +46,7 @@ class Job:
     task: Task
     score: str
     environment: dict[str, Any]
-    learner: Learner
+    learner: Learner | ValueLearner
     network: Network
     total_steps: int
     evaluation_interval: int
@@ -54,7 +56,7 @@ class Job:
     @property
     def environments(self) -> int:
         """Parallel environments, so that B windows of them make one batch of the on-policy size."""
-        return self.learner.environments // self.method.replay_windows
+        return self.learner.environments // _divisor(self.method)
 
     @property
     def steps_per_update(self) -> int:
@@ -69,6 +71,11 @@ class Job:
     @property
     def updates(self) -> int:
         return self.evaluation_updates[-1]
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """How an evaluation chooses actions: a learner of values knows only the greedy way."""
+        return ("sampled", "greedy") if isinstance(self.method, PolicyGradientMethod) else ("greedy",)
 
     @property
     def training_parameters(self) -> dict[str, Any]:
@@ -101,7 +108,7 @@ class Job:
         return "seeds-" + "-".join(str(seed) for seed in dict.fromkeys((self.seeds[0], self.seeds[-1])))
 
     def _place(self, group: str, fingerprint: str) -> Path:
-        cell = Path(self.experiment, self.method_name, self.task_name, f"{self.block}-{fingerprint}")
+        cell = Path(self.method_name, self.task_name, f"{self.block}-{fingerprint}")
         return Path("artifacts", self.profile, group) / cell
 
     @property
@@ -126,8 +133,8 @@ class Job:
     def selector(self) -> str:
         """The options by which the command line names this job."""
         return (
-            f"--profile {self.profile} --experiment {self.experiment} --method {self.method_name}"
-            f" --task {self.task_name} --seeds {self.seeds[0]}-{self.seeds[-1]}"
+            f"--profile {self.profile} --method {self.method_name} --task {self.task_name}"
+            f" --seeds {self.seeds[0]}-{self.seeds[-1]}"
         )
 
 
@@ -135,20 +142,26 @@ def _hash(parameters: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def job(params: Params, profile: str, experiment: str, method: str, task: str, seeds: tuple[int, ...]) -> Job:
+def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, ...]) -> Job:
     """One job with all its settings resolved; raises ConfigError where they do not fit together."""
     budget, chosen, aim = params.profile(profile), params.method(method), params.task(task)
-    params.experiment(experiment)
     family = params.family(aim.family)
-    source = params.folder / "profiles" / f"{profile}.yaml"
-    changes = budget.overrides.get(aim.family, Override())
-    learner = overridden(family.learner, changes.learner, f"{source}: overrides.{aim.family}.learner")
-    network = overridden(family.network, changes.network, f"{source}: overrides.{aim.family}.network")
-    task_file = params.folder / "tasks" / f"{task}.yaml"
+    method_file, task_file = (
+        params.folder / kind / f"{name}.yaml" for kind, name in (("methods", method), ("tasks", task))
+    )
+    if aim.family not in chosen.families:
+        allowed = ", ".join(chosen.families)
+        raise ConfigError(f"{method_file}: families: cannot run {task}, a task of {aim.family}; allowed: {allowed}")
+    settings = getattr(family, chosen.algorithm)
+    if settings is None:
+        source = params.folder / "families" / f"{aim.family}.yaml"
+        raise ConfigError(f"{source}: {chosen.algorithm}: missing, and {method} needs it; allowed: learner and network")
+    whole = budget.overrides.get(aim.family, Override())
+    changes = getattr(whole, chosen.algorithm)
+    source = f"{params.folder / 'profiles' / profile}.yaml: overrides.{aim.family}.{chosen.algorithm}"
     environment = checked(ENVIRONMENTS[aim.family], family.environment | aim.environment, f"{task_file}: environment")
     planned = Job(
         profile=profile,
-        experiment=experiment,
         method_name=method,
         task_name=task,
         seeds=seeds,
@@ -156,10 +169,10 @@ def job(params: Params, profile: str, experiment: str, method: str, task: str, s
         task=aim,
         score=family.score,
         environment=asdict(environment),
-        learner=learner,
-        network=network,
-        total_steps=changes.total_steps or budget.total_steps,
-        evaluation_interval=changes.evaluation_interval or budget.evaluation_interval,
+        learner=overridden(settings.learner, changes.learner, f"{source}.learner"),
+        network=overridden(settings.network, changes.network, f"{source}.network"),
+        total_steps=whole.total_steps or budget.total_steps,
+        evaluation_interval=whole.evaluation_interval or budget.evaluation_interval,
         evaluation_episodes=budget.evaluation_episodes,
         cores=budget.cores,
     )
@@ -167,23 +180,26 @@ def job(params: Params, profile: str, experiment: str, method: str, task: str, s
     return planned
 
 
+def _divisor(method: Method) -> int:
+    """What a method divides the family's environments by."""
+    return method.replay_windows * method.environments_divisor if isinstance(method, PolicyGradientMethod) else 1
+
+
 def _fits(params: Params, planned: Job) -> None:
     """Raises ConfigError where a method, a task and a profile, each right in itself, do not go together."""
-    family, learner, windows = planned.task.family, planned.learner, planned.method.replay_windows
+    family, learner, divisor = planned.task.family, planned.learner, _divisor(planned.method)
     profile = params.folder / "profiles" / f"{planned.profile}.yaml"
     method = params.folder / "methods" / f"{planned.method_name}.yaml"
-    if family not in planned.method.families:
-        allowed = ", ".join(planned.method.families)
-        raise ConfigError(f"{method}: families: cannot run {planned.task_name}, a task of {family}; allowed: {allowed}")
-    if learner.environments % windows:
+    if learner.environments % divisor:
+        key = "replay_windows" if planned.method.replay_windows > 1 else "environments_divisor"
         raise ConfigError(
-            f"{method}: replay_windows: {windows} does not divide the {learner.environments} environments"
+            f"{method}: {key}: {divisor} does not divide the {learner.environments} environments"
             f" of {family} under {profile}; allowed: their divisors"
         )
-    if learner.environments % learner.minibatches:
+    if isinstance(learner, Learner) and learner.environments % learner.minibatches:
         raise ConfigError(
-            f"{profile}: overrides.{family}.learner.minibatches: {learner.minibatches} does not divide the"
-            f" {learner.environments} environments; allowed: their divisors"
+            f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.minibatches: {learner.minibatches} does"
+            f" not divide the {learner.environments} environments; allowed: their divisors"
         )
     if planned.total_steps % planned.evaluation_interval:
         raise ConfigError(
@@ -211,15 +227,20 @@ def blocks(budget: Profile) -> list[tuple[int, ...]]:
 
 
 def jobs(params: Params, profile: str, experiment: str | None = None) -> list[Job]:
-    """Every job of a profile, or of one of its experiments, in the order of its files."""
+    """Every job of a profile, or of one of its experiments, once each, in the order of the files that ask for it.
+
+    A method whose families leave out a task's is passed over there, as in the papers' tables; raises ConfigError for
+    one that none of the tasks is for.
+    """
     budget = params.profile(profile)
-    planned = []
+    planned = {}
     for name in [experiment] if experiment else budget.experiments:
         tasks, methods = selection(params, profile, name)
-        planned += [
-            job(params, profile, name, method, task, seeds)
-            for task in tasks
-            for method in methods
-            for seeds in blocks(budget)
-        ]
-    return planned
+        families = {params.task(task).family for task in tasks}
+        for task, method in product(tasks, methods):
+            allowed = params.method(method).families
+            if params.task(task).family in allowed or not families & set(allowed):
+                for seeds in blocks(budget):
+                    if (method, task, seeds) not in planned:
+                        planned[method, task, seeds] = job(params, profile, method, task, seeds)
+    return list(planned.values())

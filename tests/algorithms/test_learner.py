@@ -19,7 +19,7 @@ PARAMS = Params(Path(__file__).parents[2] / "params")
 
 
 def trainer(method, task="3m", **learner):
-    job = plan.job(PARAMS, "smoke", "table2", method, task, (0,))
+    job = plan.job(PARAMS, "smoke", method, task, (0,))
     return Trainer(replace(job, learner=replace(job.learner, **learner)))
 
 

@@ -38,7 +38,6 @@ def test_snakemake_and_dvc_run_the_same_commands_from_the_same_files(pristine):
                 "methods": job.method_name,
                 "tasks": job.task_name,
                 "families": job.task.family,
-                "experiments": job.experiment,
                 "profiles": job.profile,
             }
             for group, name_there in read.items():

@@ -48,7 +48,7 @@ def test_a_changed_method_alone_is_run_again(smoke, tmp_path):
     tree = smoke.copy(tmp_path / "changed")
     tree.run("dvc", "commit", "--force")
     assert "Data and pipelines are up to date." in tree.run("dvc", "repro")
-    others = tree.times("artifacts/smoke/*/table2/gpae_off/**/*")
+    others = tree.times("artifacts/smoke/*/gpae_off/**/*")
     old = {job.evaluation for job in tree.jobs("smoke")}
     # a bound that MAPPO's estimator does not use is a parameter all the same, and takes no compiling
     tree.edit("params/methods/mappo.yaml", "replay_windows: 1", "replay_windows: 1\neta: 1.5")
@@ -57,8 +57,8 @@ def test_a_changed_method_alone_is_run_again(smoke, tmp_path):
     assert tree.dry_run() == sorted(training(changed) + results("smoke"))
     output = tree.run("dvc", "repro")
     ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-    assert ran == {"train@table2-mappo", "results"}
-    assert tree.times("artifacts/smoke/*/table2/gpae_off/**/*") == others
+    assert ran == {"train@mappo", "results"}
+    assert tree.times("artifacts/smoke/*/gpae_off/**/*") == others
     _, about = schema.read(tree.folder / "artifacts/smoke/scores.parquet", schema.SCORES)
     assert set(about["jobs"]) == {job.evaluation.as_posix() for job in tree.jobs("smoke")}
     assert tree.dry_run() == []

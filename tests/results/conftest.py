@@ -59,7 +59,6 @@ class Study:
         wins = job.score == "win_rate_percent"
         columns = {
             "profile": job.profile,
-            "experiment": job.experiment,
             "task": job.task_name,
             "method": job.method_name,
             "seed": seed,

@@ -65,7 +65,10 @@ def test_a_real_but_small_difference_is_consistent(study):
     ("changes", "reason"),
     [
         ({"total_steps": 5_000_000}, "5,000,000 of the paper's 10,000,000 steps"),
-        ({"overrides": {"mabrax": {"network": {"width": 64}}}}, "the profile changes the paper's settings: width 64"),
+        (
+            {"overrides": {"mabrax": {"policy_gradient": {"network": {"width": 64}}}}},
+            "the profile changes the paper's settings: width 64",
+        ),
         ({"seeds": 1}, "one seed"),
     ],
 )

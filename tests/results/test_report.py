@@ -33,7 +33,7 @@ def test_the_page_is_whole_and_leads_from_each_number_to_its_job(study):
     assert not re.search(r"https?://|<script|<link[^>]+href=\"(?!data:)|src=\"(?!data:)|@import|url\(", text)
     targets, anchors = set(re.findall(r'href="#([^"]+)"', text)), re.findall(r'id="([^"]+)"', text)
     assert targets <= set(anchors) and len(anchors) == len(set(anchors))
-    assert '<a href="#job-table2-mappo-hopper_3x1-seeds-0-1">1090 ± 14</a>' in text
+    assert '<a href="#job-mappo-hopper_3x1-seeds-0-1">1090 ± 14</a>' in text
     assert job.evaluation.as_posix() in text and job.evaluation_hash in text
     assert "<code>0123456789</code>" in text and "<code>fedcba9876</code>" in text
     assert "with local changes" in text and "A &lt;processor&gt;" in text and "1.0 h" in text and "12.5 s" in text

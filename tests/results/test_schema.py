@@ -9,7 +9,7 @@ import pytest
 from gpae.config import ConfigError
 from gpae.results.schema import EVALUATION, METRICS, SCORES, read, write
 
-CELL = {"profile": "quick", "experiment": "table2", "task": "3m", "method": "mappo"}
+CELL = {"profile": "quick", "task": "3m", "method": "mappo"}
 
 
 def episodes(**changes):
@@ -72,7 +72,7 @@ def test_metrics_take_any_quantity_and_keep_where_there_was_none(tmp_path):
         ({"seed": [0.5, 0.5, 1.0, 1.0]}, "column seed: Float value 0.500000 was truncated"),
         ({"task": 3}, "column task: type int64; allowed: string"),
         ({"won": ["yes"] * 4}, "column won: type string; allowed: bool"),
-        ({"reward": 1.0}, "unknown columns reward; allowed: profile, experiment"),
+        ({"reward": 1.0}, "unknown columns reward; allowed: profile, task"),
         ({"length": [1, 2]}, r"columns of lengths \[2, 4\]; allowed: one length"),
     ],
 )
@@ -105,7 +105,7 @@ def test_files_that_gpae_did_not_write_so_are_refused(tmp_path):
     pq.write_table(table.replace_schema_metadata(None), path)
     with pytest.raises(ConfigError, match="no metadata under the key 'gpae'"):
         read(path, EVALUATION)
-    pq.write_table(table.set_column(4, "seed", table["seed"].cast(pa.int64())), path)
+    pq.write_table(table.set_column(table.column_names.index("seed"), "seed", table["seed"].cast(pa.int64())), path)
     with pytest.raises(ConfigError, match="column seed: type int64; allowed: int32"):
         read(path, EVALUATION)
 

@@ -75,7 +75,7 @@ def test_latex_is_escaped_and_aligned(laid_out):
 
 
 def test_changed_settings_are_said(laid_out):
-    laid_out.profile("tiny", ["3m"], ["mappo"], overrides={"smax": {"network": {"width": 64}}})
+    laid_out.profile("tiny", ["3m"], ["mappo"], overrides={"smax": {"policy_gradient": {"network": {"width": 64}}}})
     assert "SMAX under other settings than the paper's: width 64." in build(laid_out)[".md"]
 
 

@@ -35,8 +35,10 @@ class Workspace:
             "experiments": {"table2": {"tasks": ["3m"], "methods": [method]}},
             "overrides": {
                 "smax": {
-                    "learner": {"environments": 16, "rollout_steps": 16, "epochs": 2},
-                    "network": {"width": 16, "layers": 1},
+                    "policy_gradient": {
+                        "learner": {"environments": 16, "rollout_steps": 16, "epochs": 2},
+                        "network": {"width": 16, "layers": 1},
+                    }
                 }
             },
         }

@@ -16,7 +16,7 @@ PARAMS = Params(Path(__file__).parents[2] / "params")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["mappo", "gpae_on", "gpae_off"])
 def test_wins_become_frequent(method):
-    job = plan.job(PARAMS, "quick", "table2", method, "3m", (0,))
+    job = plan.job(PARAMS, "quick", method, "3m", (0,))
     trainer = Trainer(job)
     state = trainer.init(jnp.zeros(1, jnp.int32))
     updates = 100_000 // job.steps_per_update

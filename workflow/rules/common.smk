@@ -9,7 +9,7 @@ from gpae import plan
 from gpae.config import ConfigError, Params
 
 PARAMS = Params(Path("params"))
-CONFIG = {"profile", "experiment", "method", "jobs"}
+CONFIG = {"profile", "method", "jobs"}
 
 
 def planned():
@@ -50,7 +50,7 @@ def job_of(files, group, suffix=""):
     """A function of the wildcards that gives the planned job to whose `group` of files they belong."""
 
     def find(wildcards):
-        cell = f"{wildcards.experiment}/{wildcards.method}/{wildcards.task}/{wildcards.block}"
+        cell = f"{wildcards.method}/{wildcards.task}/{wildcards.block}"
         path = f"artifacts/{wildcards.profile}/{group}/{cell}{suffix}"
         if path not in files:
             raise WorkflowError(f"{path}: no job of today's params/ makes it")

@@ -4,9 +4,9 @@ rule evaluate:
         checkpoints=lambda wildcards: ancient(evaluated(wildcards).checkpoints.as_posix()),
         metrics=lambda wildcards: ancient(evaluated(wildcards).metrics.as_posix()),
     output:
-        "artifacts/{profile}/evaluations/{experiment}/{method}/{task}/{block}.parquet",
+        "artifacts/{profile}/evaluations/{method}/{task}/{block}.parquet",
     log:
-        "logs/{profile}/evaluate/{experiment}/{method}/{task}/{block}.log",
+        "logs/{profile}/evaluate/{method}/{task}/{block}.log",
     params:
         job=lambda wildcards: evaluated(wildcards).selector,
     threads: lambda wildcards: evaluated(wildcards).cores

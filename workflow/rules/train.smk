@@ -3,10 +3,10 @@
 # process is the training, so that whoever signals the job reaches it and waits until it has saved its state.
 rule train:
     output:
-        checkpoints=directory("artifacts/{profile}/checkpoints/{experiment}/{method}/{task}/{block}"),
-        metrics="artifacts/{profile}/metrics/{experiment}/{method}/{task}/{block}.parquet",
+        checkpoints=directory("artifacts/{profile}/checkpoints/{method}/{task}/{block}"),
+        metrics="artifacts/{profile}/metrics/{method}/{task}/{block}.parquet",
     log:
-        "logs/{profile}/train/{experiment}/{method}/{task}/{block}.log",
+        "logs/{profile}/train/{method}/{task}/{block}.log",
     params:
         job=lambda wildcards: trained(wildcards).selector,
     threads: lambda wildcards: trained(wildcards).cores
@@ -18,13 +18,12 @@ rule train:
         "exec gpae train {params.job} &> {log}"
 
 
-# What a part of the plan makes, all of it: --config experiment=... method=...
+# What a method's part of the plan makes, all of it: --config method=...
 rule jobs:
     input:
         [
             path
             for job in JOBS
-            if job.experiment == config.get("experiment", job.experiment)
             if job.method_name == config.get("method", job.method_name)
             for path in (job.checkpoints, job.metrics, job.evaluation)
         ],

@@ -75,6 +75,27 @@ class Episode(NamedTuple):
     won: jax.Array
 
 
+class Stop(NamedTuple):
+    """A disturbance of one agent a step, of discrete tasks.
+
+    agent: int32 [B], the agent that was drawn
+    replaced: bool [B], whether its action was replaced at this step
+    action: int32, by which
+    """
+
+    agent: jax.Array
+    replaced: jax.Array
+    action: jax.Array
+
+
+def executed(action: jax.Array, stop: Stop | None) -> jax.Array:
+    """The actions that took place, where these were chosen; int32 [N, B]."""
+    if stop is None:
+        return action
+    drawn = jnp.arange(len(action))[:, None] == stop.agent
+    return jnp.where(drawn & stop.replaced, stop.action, action)
+
+
 class Step(NamedTuple):
     """What one step brings.
 
@@ -83,6 +104,7 @@ class Step(NamedTuple):
     agent_done: bool [N, B], the agent is out (dead, or the episode is over)
     done: bool [B], the episode is over, by its rules or by the time limit
     episode: its statistics
+    stop: where the task disturbs its agents
     """
 
     view: View
@@ -90,6 +112,7 @@ class Step(NamedTuple):
     agent_done: jax.Array
     done: jax.Array
     episode: Episode
+    stop: Stop | None = None
 
 
 class Environment(Protocol):

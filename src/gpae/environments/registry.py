@@ -7,7 +7,7 @@ def make(family: str, **settings) -> Environment:
     """The environment of a family.
 
     smax: scenario, implementation ('fast', or 'jaxmarl' for the reference), see_enemy_actions, walls_cause_death,
-        attack_mode
+        attack_mode, stop_probability
     mabrax: task, backend, episode_length
     mpe: task, agents, actions
     A family is imported only when it is asked for: a simulator takes seconds to import.
@@ -20,6 +20,7 @@ def make(family: str, **settings) -> Environment:
         from gpae.environments.mpe import MPE as environment
     elif family == "smax":
         implementation = settings.pop("implementation", "fast")
+        stop_probability = settings.pop("stop_probability", 0.0)
         if implementation == "fast":
             from gpae.environments.smax import SMAX as environment
         elif implementation == "jaxmarl":
@@ -28,4 +29,9 @@ def make(family: str, **settings) -> Environment:
             raise ValueError(f"implementation is 'fast' or 'jaxmarl', not {implementation!r}")
     else:
         raise ValueError(f"family is 'smax', 'mabrax' or 'mpe', not {family!r}")
-    return environment(**settings)
+    made = environment(**settings)
+    if family == "smax" and stop_probability:
+        from gpae.environments.stopping import Stopping
+
+        return Stopping(made, stop_probability)
+    return made

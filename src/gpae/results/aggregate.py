@@ -10,7 +10,7 @@ from gpae.config import ConfigError, Params
 from gpae.plan import Job
 from gpae.results import schema, statistics
 
-_KEY = ["experiment", "task", "method"]
+_KEY = ["task", "method"]
 
 
 def scores_path(profile: str) -> Path:
@@ -29,7 +29,7 @@ def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ConfigError(
             f"{path}: made from parameters {about.get('evaluation_hash')}; allowed: the plan's {job.evaluation_hash}"
         )
-    wanted = {"profile": job.profile, "experiment": job.experiment, "task": job.task_name, "method": job.method_name}
+    wanted = {"profile": job.profile, "task": job.task_name, "method": job.method_name}
     for column, value in wanted.items():
         if other := sorted(set(rows[column]) - {value}):
             raise ConfigError(f"{path}: column {column}: value {other[0]}; allowed: {value}")
@@ -37,7 +37,7 @@ def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ConfigError(f"{path}: column seed: values {sorted(set(rows['seed']))}; allowed: {list(job.seeds)}")
     episodes = rows.groupby(["seed", "evaluation", "policy"]).size()
     points = rows["evaluation"].nunique()
-    if len(episodes) != len(job.seeds) * points * len(schema.POLICIES) or set(episodes) != {job.evaluation_episodes}:
+    if len(episodes) != len(job.seeds) * points * len(job.policies) or set(episodes) != {job.evaluation_episodes}:
         raise ConfigError(
             f"{path}: not whole; allowed: {job.evaluation_episodes} episodes for every seed, evaluation and policy"
         )
@@ -115,8 +115,14 @@ def read_summary(params: Params, profile: str, root: Path) -> tuple[pd.DataFrame
     return rows, about["jobs"]
 
 
+def reported(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the policy that tables and curves show: of a method that samples this one, else the greedy one."""
+    samples = (rows["policy"] == "sampled").groupby([rows[name] for name in _KEY]).transform("any")
+    return rows[(rows["policy"] == "sampled") | ~samples]
+
+
 def final(summary: pd.DataFrame) -> pd.DataFrame:
-    """What the papers' tables print: the sampled policy at a cell's last evaluation."""
-    sampled = summary[summary["policy"] == "sampled"]
-    last = sampled.groupby(_KEY)["evaluation"].transform("max")
-    return sampled[sampled["evaluation"] == last]
+    """What the papers' tables print: the reported policy at a cell's last evaluation."""
+    rows = reported(summary)
+    last = rows.groupby(_KEY)["evaluation"].transform("max")
+    return rows[rows["evaluation"] == last]

@@ -84,10 +84,11 @@ def _combined(label: str, curves: list[Curve], scales: list[float]) -> Curve:
 def panels(params: Params, profile: str, experiment: str, root: Path) -> tuple[list[Panel], list[Panel]]:
     """(a panel a task, a panel a family) of what the profile runs of the experiment."""
     rows, _ = aggregate.read_summary(params, profile, root)
-    rows = rows[(rows["experiment"] == experiment) & (rows["policy"] == "sampled")]
+    rows = aggregate.reported(rows)
     values, protocol = paper.of_experiment(params, experiment)
     tasks, methods = plan.selection(params, profile, experiment)
-    labels = {name: params.method(name).label for name in methods}
+    chosen = params.experiment(experiment).labels
+    labels = {name: chosen.get(name, params.method(name).label) for name in methods}
     budgets = {job.task_name: job.total_steps for job in plan.jobs(params, profile, experiment)}
     found, best, by_task = {}, {}, []
     for name in tasks:

@@ -28,7 +28,7 @@ _MEANING = {
 
 
 def _anchor(job: Job) -> str:
-    return f"job-{job.experiment}-{job.method_name}-{job.task_name}-{job.block}"
+    return f"job-{job.method_name}-{job.task_name}-{job.block}"
 
 
 def _duration(seconds: float | None) -> str:

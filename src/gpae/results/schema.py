@@ -32,7 +32,6 @@ def _schema(fields: list[pa.Field], key: str, **rules: str) -> pa.Schema:
 
 _CELL = [
     _column("profile", pa.string(), "name in params/profiles"),
-    _column("experiment", pa.string(), "name in params/experiments"),
     _column("task", pa.string(), "name in params/tasks"),
     _column("method", pa.string(), "name in params/methods"),
 ]
@@ -78,7 +77,7 @@ SCORES = _schema(
         _column("episodes", pa.int32(), "episodes of the evaluation", 1),
         _column("source", pa.string(), "the evaluation Parquet that the score was made from"),
     ],
-    key="experiment,task,method,seed,evaluation,policy",
+    key="task,method,seed,evaluation,policy",
 )
 """One row a job, seed, evaluation point and policy."""
 
@@ -94,9 +93,9 @@ SUMMARY = _schema(
         _column("low", pa.float64(), "lower end of the IQM's 95% bootstrap interval; as std", null="allowed"),
         _column("high", pa.float64(), "upper end of the IQM's 95% bootstrap interval; as std", null="allowed"),
     ],
-    key="experiment,task,method,evaluation,policy",
+    key="task,method,evaluation,policy",
 )
-"""One row an experiment, task, method, evaluation point and policy."""
+"""One row a task, method, evaluation point and policy."""
 
 
 def _expected(found: pa.Schema, schema: pa.Schema) -> pa.Schema:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from gpae import plan
 from gpae.config import Params
 from gpae.results import cells, paper, schema, statistics
 from gpae.results.cells import Cell
 
 NOT_IN_PAPER = "no such number in the paper"
-MARKS = {cells.NOT_RUN: "a", cells.NOT_SELECTED: "b", cells.NOT_HERE: "c", NOT_IN_PAPER: "d"}
+MARKS = {cells.NOT_RUN: "a", cells.NOT_SELECTED: "b", cells.NOT_HERE: "c", NOT_IN_PAPER: "d", cells.NOT_FOR_IT: "e"}
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,12 @@ def rows(table: list[Cell]) -> list[Row]:
 def notes(params: Params, profile: str, experiment: str) -> list[str]:
     """What a reader must know beside the numbers, a sentence each."""
     budget, protocol = params.profile(profile), paper.of_experiment(params, experiment)[1]
+    methods = plan.selection(params, profile, experiment)[1]
     said = [
         f"Profile {profile}: {budget.description}.",
         "Here: mean ± standard deviation (n − 1) over seeds, after the last evaluation's"
-        f" {budget.evaluation_episodes} episodes a seed with the sampled policy; win rates in percent.",
+        f" {budget.evaluation_episodes} episodes a seed with the sampled policy"
+        " (the greedy one of QMIX, VDN and IQL); win rates in percent.",
         "IQM: interquartile mean over seeds, with the 95% interval of a stratified bootstrap, which is too narrow for"
         f" few seeds: it holds the truth in {statistics.COVERAGE}.",
     ]
@@ -94,9 +97,11 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
             f"Paper: its mean ± standard deviation after {protocol.steps:,} environment steps, {protocol.seeds} seeds."
         )
     for family, override in budget.overrides.items():
-        if changed := override.learner | override.network:
-            label = params.family(family).label
-            said.append(f"{label} under other settings than the paper's: {paper_settings(changed)}.")
+        for algorithm, learner in (("policy_gradient", ""), ("value_decomposition", ", learners of values,")):
+            used = any(params.method(name).algorithm == algorithm for name in methods)
+            if used and (changed := override.of(algorithm)):
+                label = params.family(family).label
+                said.append(f"{label}{learner} under other settings than the paper's: {paper_settings(changed)}.")
     return said
 
 

@@ -41,6 +41,29 @@ def random_game(seed: int, states: int = 4, actions=(2, 3), observations: int = 
     )
 
 
+def delayed_game(distances: int, gamma: float) -> tuple[Game, list[np.ndarray]]:
+    """A game in which agent 0's action matters only through a reward k steps later, k = 0 .. distances - 1; its policies.
+
+    In state k agent 0 draws 0 or 1 with equal chances and agent 1, whose action never matters, does so too; the reward
+    k steps later is what agent 0 drew, all others are 0, and the episode ends with it. The states from `distances` on
+    are the ways from there, on which both agents have nothing to choose: first those of a 0, then those of a 1, the
+    last step's first.
+    """
+    longest = distances - 1
+    states = distances + 2 * longest
+    transition, reward = np.zeros((states, 2, 2, states)), np.zeros((states, 2, 2))
+    reward[0, 1] = 1.0
+    for drawn in (0, 1):
+        way = distances + drawn * longest + np.arange(longest)
+        transition[np.arange(1, distances), drawn, :, way] = 1.0
+        transition[way[1:], :, :, way[:-1]] = 1.0
+        reward[way[:1]] = drawn
+    policy = np.where(np.arange(states)[:, None] < distances, 0.5, np.eye(2)[0])
+    every_state = np.stack([np.arange(states)] * 2)
+    game = Game(transition, reward, np.full(states, 1 / states), every_state, gamma)
+    return game, [policy, policy]
+
+
 def tables(game: Game, logits) -> list:
     """Softmax policies [S, A_i] of logits [O, A_i] an agent; numpy or jax."""
     exponentials = [np.e ** each[seen] for each, seen in zip(logits, game.observation, strict=True)]

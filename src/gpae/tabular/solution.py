@@ -22,9 +22,14 @@ def action_value(game: Game, policies: Policies) -> np.ndarray:
     return game.reward + game.gamma * game.transition @ state_value(game, policies)
 
 
+def over_own_action(policies: Policies, table: np.ndarray) -> np.ndarray:
+    """E_{a^i ~ pi^i} of a table [S, A, B], [S, B]."""
+    return np.einsum("sa,sab->sb", policies.own, table)
+
+
 def per_agent_value(game: Game, policies: Policies) -> np.ndarray:
     """EQ [S, B]: the own action of Q averaged out."""
-    return np.einsum("sa,sab->sb", policies.own, action_value(game, policies))
+    return over_own_action(policies, action_value(game, policies))
 
 
 def occupancy(game: Game, policies: Policies) -> np.ndarray:

@@ -91,7 +91,6 @@ def _columns(job: Job, points: list[int], episodes: Episode) -> dict[str, Any]:
     point, seed, policy, episode = (axis.ravel() for axis in np.indices(shape))
     return {
         "profile": job.profile,
-        "experiment": job.experiment,
         "task": job.task_name,
         "method": job.method_name,
         "seed": np.asarray(job.seeds, np.int32)[seed],

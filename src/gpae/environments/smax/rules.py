@@ -17,6 +17,7 @@ SUBSTEPS = 8
 SUBSTEP_TIME = 1.0 / 16
 MOVES = 5  # actions: 0 north, 1 east, 2 south, 3 west, 4 stop, then one attack for every opponent
 STOP = 4
+STOP = 4
 
 
 class Attributes(NamedTuple):
