@@ -231,10 +231,22 @@ class Claims:
 
 
 @_frozen
+class Comparison:
+    """What the difference of two methods on the same task answers."""
+
+    question: str
+    method: Name
+    other: Name
+
+
+@_frozen
 class Experiment:
     """A table or figure: every method on every task. Experiments share the jobs that several of them need.
 
     labels: method: the name that this table prints, where it is not the method's own
+    figures: learning curves by task and by family (Figures 6 and 4), the advantage gap (Figure 1), the distances of the
+        trace weights (Figure 2), final scores beside curves (the controls)
+    comparisons: the pairs of methods that answer a question of their own
     """
 
     title: str
@@ -242,6 +254,8 @@ class Experiment:
     methods: tuple[Name, ...]
     claims: Claims | None = None
     labels: dict[Name, str] = Field(default_factory=dict)
+    figures: tuple[Literal["tasks", "families", "gap", "ratios", "controls"], ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @_frozen
