@@ -41,9 +41,7 @@ def interrupted(pristine, tmp_path_factory) -> Tree:
     tree = pristine.copy(tmp_path_factory.mktemp("smoke") / "tree")
     tree.edit("params/default.yaml", "profile: quick", "profile: smoke")
     pipeline = yaml.safe_load((tree.folder / "dvc.yaml").read_text())
-    cells = {(job.experiment, job.method_name) for job in tree.jobs("smoke")}
-    stages = {f"{experiment}-{method}": {"experiment": experiment, "method": method} for experiment, method in cells}
-    pipeline["stages"]["train"]["foreach"] = stages
+    pipeline["stages"]["train"]["foreach"] = sorted({job.method_name for job in tree.jobs("smoke")})
     (tree.folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline))
     run = tree.start("snakemake", "--cores", "all")
     try:

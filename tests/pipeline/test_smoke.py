@@ -4,7 +4,7 @@ from checkout import results, training
 
 from gpae.results import schema
 
-KEPT = ("scores.parquet", "summary.parquet", "tables", "figures", "verdicts.csv", "report.html")
+KEPT = ("scores.parquet", "summary.parquet", "diagnostics.parquet", "tables", "figures", "verdicts.csv", "report.html")
 
 
 def test_an_interrupted_run_goes_on_to_the_end(interrupted, smoke):
@@ -26,6 +26,7 @@ def test_results_are_there(smoke):
     scores, about = schema.read(artifacts / "scores.parquet", schema.SCORES)
     assert set(about["jobs"]) == set(scores["source"]) == {job.evaluation.as_posix() for job in smoke.jobs("smoke")}
     schema.read(artifacts / "summary.parquet", schema.SUMMARY)
+    assert "truncation_gap" in set(schema.read(artifacts / "diagnostics.parquet", schema.DIAGNOSTICS)[0]["quantity"])
     assert {path.name for path in (artifacts / "tables").glob("*.*")} >= {"table2.csv", "table2.md", "table2.tex"}
     assert {path.suffix for path in (artifacts / "figures").glob("table2-*")} == {".pdf", ".png"}
     assert "GPAE (off)" in (artifacts / "verdicts.csv").read_text()

@@ -112,3 +112,74 @@ def test_scores_of_parameters_that_are_no_longer_planned_are_refused(measured):
     for read in (aggregate.read_scores, aggregate.read_summary):
         with pytest.raises(ConfigError, match="which the parameters no longer plan; .*gpae aggregate --profile tiny"):
             read(measured.params, "tiny", measured.root)
+
+
+@pytest.fixture
+def watched(study):
+    """GPAE (off), 2 seeds and 1, whose 4 updates lead up to two evaluation points: 2 up to each."""
+    study.profile(
+        "tiny", ["3m"], ["gpae_off"], total_steps=16384, evaluation_interval=8192, seeds=3, seed_block=2, cores=1
+    )
+    for job in study.jobs("tiny"):
+        assert job.evaluation_updates == (0, 2, 4)
+        study.watch(
+            job,
+            truncation_gap=lambda seed, update: 10.0 * update + seed,
+            # replaced steps in the first and third update, and none after the third of seed 2
+            advantage_gap=lambda seed, update: (
+                {1: 1.0, 3: 5.0}.get(update, math.nan) if (seed, update) != (2, 3) else math.nan
+            ),
+            episodes=lambda seed, update: {1: 1, 2: 3, 3: 2, 4: 0}[update] * (seed != 1),
+            episode_return=lambda seed, update: {1: 7, 2: 5, 3: 6, 4: 0}[update] * (seed != 1),
+        )
+    return study
+
+
+def diagnosed(study):
+    aggregate.build(study.params, "tiny", study.root)
+    rows, sources = aggregate.read_diagnostics(study.params, "tiny", study.root)
+    return rows.set_index(["quantity", "evaluation", "seed"]).sort_index(), sources
+
+
+def test_diagnostics_are_means_over_the_updates_since_the_point_before(watched):
+    rows, sources = diagnosed(watched)
+    assert sources == sorted(job.metrics.as_posix() for job in watched.jobs("tiny"))
+    assert rows.loc["truncation_gap", "value"].tolist() == [15.0, 16.0, 17.0, 35.0, 36.0, 37.0]
+    assert rows.loc["truncation_gap", "env_steps"].tolist() == [8192] * 3 + [16384] * 3
+    gap = rows.loc["advantage_gap"]
+    assert gap["value"].tolist() == [1.0, 1.0, 1.0, 5.0, 5.0] and set(gap["updates"]) == {1}
+    assert (2, 2) not in gap.index
+    # (7 + 5) / 4 episodes and 6 / 2; seed 1 ended none
+    assert rows.loc["episode_return", "value"].tolist() == [3.0, 3.0, 3.0, 3.0]
+    assert rows.loc["episodes", "value"].tolist() == [2.0, 0.0, 2.0, 1.0, 0.0, 1.0]
+
+
+def test_diagnostics_over_seeds(watched):
+    rows, _ = diagnosed(watched)
+    table = aggregate.over_seeds(rows.reset_index())
+    found = table[(table["quantity"] == "truncation_gap") & (table["evaluation"] == 2)].iloc[0]
+    assert (found["seeds"], found["mean"], found["std"]) == (3, 36.0, 1.0)
+    assert found["sem"] == pytest.approx(1 / math.sqrt(3)) and found["env_steps"] == 16384
+
+
+def test_metrics_that_are_not_the_jobs_or_not_whole_are_refused_by_name(watched):
+    job = watched.jobs("tiny")[0]
+    path = watched.root / job.metrics
+    rows, about = schema.read(path, schema.METRICS)
+    for changed, message in (
+        (rows[rows["update"] < 4], "not whole; allowed: updates 1 to 4 of every seed"),
+        (rows[rows["seed"] == 0], r"column seed: values \[0\]; allowed: \[0, 1\]"),
+        (rows.assign(method="mappo"), "column method: value mappo; allowed: gpae_off"),
+    ):
+        schema.write(changed, path, schema.METRICS, about)
+        with pytest.raises(ConfigError, match=f"{path}: {message}"):
+            diagnosed(watched)
+    schema.write(rows, path, schema.METRICS, about | {"training_hash": "deadbeef"})
+    with pytest.raises(ConfigError, match=f"{path}: made from parameters deadbeef; .* plan's {job.training_hash}"):
+        diagnosed(watched)
+
+
+def test_without_metrics_there_are_no_diagnostics(study):
+    study.profile("tiny", ["3m"], ["mappo"])
+    rows, sources = diagnosed(study)
+    assert len(rows) == len(sources) == 0

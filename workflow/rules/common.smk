@@ -37,6 +37,7 @@ TRAINING = config.get("jobs", "all") == "all"
 TRAINED = {job.checkpoints.as_posix(): job for job in JOBS}
 EVALUATED = {job.evaluation.as_posix(): job for job in JOBS}
 EVALUATIONS = [path for path in EVALUATED if TRAINING or Path(path).exists()]
+METRICS = [path for path in (job.metrics.as_posix() for job in JOBS) if TRAINING or Path(path).exists()]
 PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if path.suffix in (".yaml", ".csv"))
 GPUS = int(has_gpu())
 

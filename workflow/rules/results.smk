@@ -1,13 +1,15 @@
-# From the evaluations to the report: seconds, and the same bytes from the same evaluations.
+# From evaluations and metrics to the report: seconds, and the same bytes from the same files.
 # Labels, titles and claims come from params/, so that a change there makes these again.
 
 
 rule aggregate:
     input:
         EVALUATIONS,
+        METRICS,
     output:
         scores="artifacts/{profile}/scores.parquet",
         summary="artifacts/{profile}/summary.parquet",
+        diagnostics="artifacts/{profile}/diagnostics.parquet",
     log:
         "logs/{profile}/aggregate.log",
     shell:

@@ -1,8 +1,9 @@
-"""Evaluations to scores: one number a seed, evaluation point and policy, and what is said of them over seeds."""
+"""Evaluations to scores and metrics to diagnostics: a number a seed and point, and what is said of it over seeds."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gpae import plan
@@ -21,6 +22,20 @@ def summary_path(profile: str) -> Path:
     return Path("artifacts", profile, "summary.parquet")
 
 
+def diagnostics_path(profile: str) -> Path:
+    return Path("artifacts", profile, "diagnostics.parquet")
+
+
+def _of_job(job: Job, rows: pd.DataFrame, path: Path) -> None:
+    """Raises ConfigError where a file's rows are not of this job's task, method and seeds."""
+    wanted = {"profile": job.profile, "task": job.task_name, "method": job.method_name}
+    for column, value in wanted.items():
+        if other := sorted(set(rows[column]) - {value}):
+            raise ConfigError(f"{path}: column {column}: value {other[0]}; allowed: {value}")
+    if sorted(set(rows["seed"])) != sorted(job.seeds):
+        raise ConfigError(f"{path}: column seed: values {sorted(set(rows['seed']))}; allowed: {list(job.seeds)}")
+
+
 def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A job's episodes and their provenance; raises ConfigError where the file is not this job's, or not whole."""
     path = root / job.evaluation
@@ -29,12 +44,7 @@ def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ConfigError(
             f"{path}: made from parameters {about.get('evaluation_hash')}; allowed: the plan's {job.evaluation_hash}"
         )
-    wanted = {"profile": job.profile, "task": job.task_name, "method": job.method_name}
-    for column, value in wanted.items():
-        if other := sorted(set(rows[column]) - {value}):
-            raise ConfigError(f"{path}: column {column}: value {other[0]}; allowed: {value}")
-    if sorted(set(rows["seed"])) != sorted(job.seeds):
-        raise ConfigError(f"{path}: column seed: values {sorted(set(rows['seed']))}; allowed: {list(job.seeds)}")
+    _of_job(job, rows, path)
     episodes = rows.groupby(["seed", "evaluation", "policy"]).size()
     points = rows["evaluation"].nunique()
     if len(episodes) != len(job.seeds) * points * len(job.policies) or set(episodes) != {job.evaluation_episodes}:
@@ -72,12 +82,46 @@ def _summary(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts) if parts else pd.DataFrame({name: [] for name in schema.SUMMARY.names})
 
 
+def _metrics(job: Job, root: Path) -> pd.DataFrame:
+    """A job's updates; raises ConfigError where the file is not this job's, or not whole."""
+    path = root / job.metrics
+    rows, about = schema.read(path, schema.METRICS)
+    if about.get("training_hash") != job.training_hash:
+        raise ConfigError(
+            f"{path}: made from parameters {about.get('training_hash')}; allowed: the plan's {job.training_hash}"
+        )
+    _of_job(job, rows, path)
+    if len(rows) != len(job.seeds) * job.updates or rows["update"].max() != job.updates:
+        raise ConfigError(f"{path}: not whole; allowed: updates 1 to {job.updates} of every seed")
+    return rows
+
+
+def _diagnostics(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
+    """DIAGNOSTICS' rows: each update counts for the first evaluation point at or past it."""
+    points = np.asarray(job.evaluation_updates)
+    quantities = [name for name in rows.columns if name not in schema.METRICS.names]
+    long = rows.melt(["seed", "update"], quantities, "quantity").dropna(subset="value")
+    long["evaluation"] = np.searchsorted(points, long["update"])
+    groups = long.groupby(["seed", "quantity", "evaluation"], as_index=False)
+    found = groups.agg(updates=("value", "size"), value=("value", "mean"), total=("value", "sum"))
+    # METRICS has sums over the episodes that ended in an update
+    episodes = found[found["quantity"] == "episodes"].set_index(["seed", "evaluation"])["total"]
+    found = found.join(episodes.rename("episodes"), on=["seed", "evaluation"])
+    of_episodes = found["quantity"].str.startswith("episode_")
+    found["value"] = found["value"].where(~of_episodes, found["total"] / found["episodes"].where(found["episodes"] > 0))
+    found["env_steps"] = points[found["evaluation"]].astype(np.int64) * job.steps_per_update
+    about = {"profile": job.profile, "task": job.task_name, "method": job.method_name}
+    return found.dropna(subset="value").drop(columns=["total", "episodes"]).assign(**about)
+
+
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """Writes the profile's scores.parquet and summary.parquet from the evaluations that exist.
+    """Writes the profile's scores.parquet, summary.parquet and diagnostics.parquet from what there is of its jobs.
 
     The provenance of every evaluation goes into the scores' metadata, {"jobs": {path: provenance}}.
-    Raises ConfigError where a planned evaluation is damaged, of other parameters, or not whole.
+    Raises ConfigError where a planned evaluation or metrics file is damaged, of other parameters, or not whole.
     """
+    trained = [job for job in plan.jobs(params, profile) if (root / job.metrics).exists()]
+    updates = [_diagnostics(job, _metrics(job, root)) for job in trained]
     found = [job for job in plan.jobs(params, profile) if (root / job.evaluation).exists()]
     parts, jobs = [], {}
     for job in found:
@@ -87,14 +131,20 @@ def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     return [
         schema.write(scores, root / scores_path(profile), schema.SCORES, {"jobs": jobs}),
         schema.write(_summary(scores), root / summary_path(profile), schema.SUMMARY, {"jobs": sorted(jobs)}),
+        schema.write(
+            pd.concat(updates) if updates else pd.DataFrame({name: [] for name in schema.DIAGNOSTICS.names}),
+            root / diagnostics_path(profile),
+            schema.DIAGNOSTICS,
+            {"jobs": sorted(job.metrics.as_posix() for job in trained)},
+        ),
     ]
 
 
 def _planned(params: Params, profile: str, sources: Any, path: Path) -> None:
-    planned = {job.evaluation.as_posix() for job in plan.jobs(params, profile)}
+    planned = {place.as_posix() for job in plan.jobs(params, profile) for place in (job.evaluation, job.metrics)}
     if foreign := sorted(set(sources) - planned):
         raise ConfigError(
-            f"{path}: made from {foreign[0]}, which the parameters no longer plan; allowed: planned evaluations"
+            f"{path}: made from {foreign[0]}, which the parameters no longer plan; allowed: files of planned jobs"
             f" (gpae aggregate --profile {profile})"
         )
 
@@ -113,6 +163,20 @@ def read_summary(params: Params, profile: str, root: Path) -> tuple[pd.DataFrame
     rows, about = schema.read(path, schema.SUMMARY)
     _planned(params, profile, about["jobs"], path)
     return rows, about["jobs"]
+
+
+def read_diagnostics(params: Params, profile: str, root: Path) -> tuple[pd.DataFrame, list[str]]:
+    """(DIAGNOSTICS' rows, the metrics Parquets they were made from); ConfigError as `read_scores`."""
+    path = root / diagnostics_path(profile)
+    rows, about = schema.read(path, schema.DIAGNOSTICS)
+    _planned(params, profile, about["jobs"], path)
+    return rows, about["jobs"]
+
+
+def over_seeds(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """A row a task, method, quantity and evaluation: seeds, mean, std (n - 1) and sem, NaN for one seed."""
+    groups = diagnostics.groupby([*_KEY, "quantity", "evaluation", "env_steps"], as_index=False)["value"]
+    return groups.agg(seeds="size", mean="mean", std="std", sem="sem")
 
 
 def reported(rows: pd.DataFrame) -> pd.DataFrame:

@@ -97,6 +97,20 @@ SUMMARY = _schema(
 )
 """One row a task, method, evaluation point and policy."""
 
+DIAGNOSTICS = _schema(
+    _CELL
+    + [
+        _SEED,
+        _column("quantity", pa.string(), "a quantity of METRICS; those of episodes are per episode"),
+        _column("evaluation", pa.int32(), "index of the evaluation point that the updates lead up to", 1),
+        _column("env_steps", pa.int64(), "environment steps taken in training by one seed, up to that point", 0),
+        _column("updates", pa.int32(), "updates since the point before in which there was such a quantity", 1),
+        _column("value", pa.float64(), "mean over these updates; of episodes over the episodes that ended in them"),
+    ],
+    key="task,method,seed,quantity,evaluation",
+)
+"""One row a task, method, seed, quantity and evaluation point after the first."""
+
 
 def _expected(found: pa.Schema, schema: pa.Schema) -> pa.Schema:
     """`schema`, with the quantities of `found` where it takes more columns."""
@@ -180,7 +194,7 @@ def write(
     """Writes columns as a Parquet file: whole or not at all, the same bytes for the same content.
 
     data: columns of one length; in a mapping a scalar (the profile, say) stands for a whole column. Any order.
-    schema: EVALUATION, METRICS, SCORES or SUMMARY
+    schema: EVALUATION, METRICS, SCORES, SUMMARY or DIAGNOSTICS
     metadata: what JSON can hold, kept under the file's metadata key `gpae`
     Raises ConfigError where the columns, their types or their values are not the schema's.
     """
