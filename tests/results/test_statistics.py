@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gpae.results.statistics import against_constant, interquartile_mean, moments, welch
+from gpae.results.statistics import (
+    Sample,
+    against_constant,
+    contrast,
+    deviation_ratio,
+    holm,
+    interquartile_mean,
+    moments,
+    welch,
+)
 
 SCORES = np.array([1.0, 2.0, 3.0, 4.0, 10.0])
 OTHERS = np.array([2.5, 3.5, 3.0])
@@ -72,3 +81,47 @@ def test_without_spread_only_equality_is_no_difference():
     assert welch(100.0, 0.0, 2, 100.0, 0.0, 2) == (0.0, 0.0, 0.0, 1.0)
     assert welch(100.0, 0.0, 2, 0.0, 0.0, 2) == (100.0, 100.0, 100.0, 0.0)
     assert against_constant(3.0, 0.0, 2, 1.0) == (2.0, 2.0, 2.0, 0.0)
+
+
+def test_a_contrast_of_four_means_by_hand():
+    """(8 - 2) - (5 - 4) = 5 with variances 4/4 + 1/4 + 1/4 + 4/4 = 2.5; freedom 2.5^2 / ((1 + 1/16) * 2 / 3)."""
+    samples = [Sample(8, 2, 4), Sample(2, 1, 4), Sample(5, 1, 4), Sample(4, 2, 4)]
+    found = contrast(samples, [1, -1, -1, 1], constant=1.0)
+    freedom = 6.25 / (2.125 / 3)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(2.5)
+    p = 2 * stats.t.sf(4 / math.sqrt(2.5), freedom)
+    np.testing.assert_allclose(found, [4.0, 4 - half, 4 + half, p], rtol=1e-12)
+
+
+def test_weights_scale_means_and_deviations():
+    halves = contrast([Sample(8, 2, 4), Sample(2, 1, 5)], [0.5, -0.5])
+    np.testing.assert_allclose(halves, contrast([Sample(4, 1, 4), Sample(1, 0.5, 5)], [1, -1]), rtol=1e-12)
+
+
+def test_a_mean_without_deviation_is_compared_and_not_tested():
+    found = contrast([Sample(93.7, math.nan, 5), Sample(44.4, math.nan, 5)], [1, -1])
+    assert found.difference == pytest.approx(49.3) and np.isnan(found[1:]).all()
+
+
+def test_deviations_are_compared_by_their_ratio():
+    """F(4, 4) = 3^2: its distribution function is x^2 (3 + x) / (1 + x)^3, so p = 2 (1 - 972 / 1000)."""
+    found = deviation_ratio(Sample(0, 6, 5), Sample(0, 2, 5))
+    assert found.difference == 3.0 and found.p == pytest.approx(0.056)
+    assert found.low < 1 < 3 < found.high
+    bound = math.sqrt(stats.f.ppf(0.975, 4, 4))
+    np.testing.assert_allclose([found.low, found.high], [3 / bound, 3 * bound], rtol=1e-9)
+    other = deviation_ratio(Sample(0, 2, 5), Sample(0, 6, 5))
+    np.testing.assert_allclose(other, [1 / 3, 1 / found.high, 1 / found.low, found.p], rtol=1e-9)
+
+
+def test_deviations_are_not_compared_where_there_are_none():
+    assert np.isnan(deviation_ratio(Sample(0, 0.0, 5), Sample(0, 2, 5))[1:]).all()
+    assert np.isnan(deviation_ratio(Sample(0, 2, 5), Sample(0, 0.0, 5))).all()
+    assert np.isnan(deviation_ratio(Sample(0, math.nan, 1), Sample(0, 2, 5))).all()
+
+
+def test_holms_adjustment_by_hand():
+    """Sorted 0.01, 0.02, 0.03 times 3, 2, 1: 0.03, 0.04, and 0.03 raised to 0.04."""
+    found = holm([0.03, 0.01, math.nan, 0.02])
+    assert found[:2] + found[3:] == pytest.approx([0.04, 0.03, 0.04]) and math.isnan(found[2])
+    assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([]) == []

@@ -4,6 +4,7 @@ A quantity that one seed cannot give (a spread, an interval, a test) is NaN, nev
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,33 +78,61 @@ def interquartile_mean(scores: np.ndarray) -> Interval:
     return Interval(points["cells"], *ranges["cells"])
 
 
-def welch(mean: float, std: float, seeds: int, other_mean: float, other_std: float, other_seeds: int) -> Comparison:
-    """Welch's t-test of mean - other_mean from two samples' means, deviations (n - 1) and sizes.
+class Sample(NamedTuple):
+    """What is left of a sample: mean, standard deviation (n - 1) and size."""
 
-    Without any spread in either sample it is the limit of small spread: p is 1 where the means agree, else 0.
-    NaN interval and p where a sample has fewer than two seeds.
+    mean: float
+    std: float
+    seeds: int
+
+
+def contrast(samples: Sequence[Sample], weights: Sequence[float], constant: float = 0.0) -> Comparison:
+    """t-test of a weighted sum of independent samples' means, minus a constant (Welch and Satterthwaite).
+
+    Without any spread it is the limit of small spread: p is 1 where the sum is the constant, else 0. NaN interval and p
+    where a sample has fewer than two seeds or no deviation.
     """
-    difference = mean - other_mean
-    if min(seeds, other_seeds) < 2:
+    difference = sum(weight * sample.mean for sample, weight in zip(samples, weights, strict=True)) - constant
+    if any(sample.seeds < 2 or math.isnan(sample.std) for sample in samples):
         return Comparison(difference, math.nan, math.nan, math.nan)
-    parts = std**2 / seeds, other_std**2 / other_seeds
+    parts = [(weight * sample.std) ** 2 / sample.seeds for sample, weight in zip(samples, weights, strict=True)]
     if sum(parts) == 0:
         return Comparison(difference, difference, difference, float(difference == 0))
-    p = stats.ttest_ind_from_stats(mean, std, seeds, other_mean, other_std, other_seeds, equal_var=False).pvalue
-    # Welch and Satterthwaite's degrees of freedom, which scipy 1.12 does not give back
-    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (seeds - 1) + parts[1] ** 2 / (other_seeds - 1))
-    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * math.sqrt(sum(parts))
-    return Comparison(difference, difference - half, difference + half, float(p))
+    freedom = sum(parts) ** 2 / sum(part**2 / (s.seeds - 1) for part, s in zip(parts, samples, strict=True))
+    error = math.sqrt(sum(parts))
+    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    p = 2 * stats.t.sf(abs(difference) / error, freedom)
+    return Comparison(difference, float(difference - half), float(difference + half), float(p))
+
+
+def welch(mean: float, std: float, seeds: int, other_mean: float, other_std: float, other_seeds: int) -> Comparison:
+    """Welch's t-test of mean - other_mean from two samples' means, deviations (n - 1) and sizes; as `contrast`."""
+    return contrast([Sample(mean, std, seeds), Sample(other_mean, other_std, other_seeds)], [1, -1])
 
 
 def against_constant(mean: float, std: float, seeds: int, constant: float) -> Comparison:
-    """One-sample t-test of mean - constant, for a number that is printed without its deviation; NaN as in `welch`."""
-    difference = mean - constant
-    if seeds < 2:
-        return Comparison(difference, math.nan, math.nan, math.nan)
-    error = std / math.sqrt(seeds)
-    if error == 0:
-        return Comparison(difference, difference, difference, float(difference == 0))
-    half = stats.t.ppf((1 + LEVEL) / 2, seeds - 1) * error
-    p = 2 * stats.t.sf(abs(difference) / error, seeds - 1)
-    return Comparison(difference, difference - half, difference + half, float(p))
+    """One-sample t-test of mean - constant, for a number that is printed without its deviation; as `contrast`."""
+    return contrast([Sample(mean, std, seeds)], [1], constant)
+
+
+def deviation_ratio(sample: Sample, other: Sample) -> Comparison:
+    """F-test of std / other's std, for scores that are normal over seeds; the difference is the ratio.
+
+    NaN interval and p where a sample has fewer than two seeds or no spread at all, as at a win rate's floor.
+    """
+    if min(sample.seeds, other.seeds) < 2 or not (sample.std > 0 and other.std > 0):
+        ratio = sample.std / other.std if other.std > 0 else math.nan
+        return Comparison(ratio, math.nan, math.nan, math.nan)
+    ratio, law = sample.std / other.std, stats.f(sample.seeds - 1, other.seeds - 1)
+    low, high = (ratio / math.sqrt(law.ppf(level)) for level in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
+    return Comparison(ratio, low, high, float(2 * min(law.cdf(ratio**2), law.sf(ratio**2))))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values, in the order given: all of them hold together at one level. NaN is no test."""
+    adjusted, least = [math.nan] * len(p), 0.0
+    order = sorted((value, index) for index, value in enumerate(p) if not math.isnan(value))
+    for rank, (value, index) in enumerate(order):
+        least = max(least, min(1.0, (len(order) - rank) * value))
+        adjusted[index] = least
+    return adjusted
