@@ -33,16 +33,51 @@ def test_every_committed_file_can_be_read(params):
         assert plan.jobs(params, profile.stem)
 
 
-def test_every_task_can_be_planned_for_every_method(params):
+def test_experiments_label_and_compare_their_own_methods(params):
+    for path in (params.folder / "experiments").glob("*.yaml"):
+        experiment = params.experiment(path.stem)
+        compared = {name for pair in experiment.comparisons for name in (pair.method, pair.other)}
+        assert compared | set(experiment.labels) <= set(experiment.methods)
+
+
+def test_every_task_can_be_planned_for_every_method_of_its_family(params):
     for task in (params.folder / "tasks").glob("*.yaml"):
         for method in (params.folder / "methods").glob("*.yaml"):
-            plan.job(params, "paper", method.stem, task.stem, (0,))
+            if params.task(task.stem).family in params.method(method.stem).families:
+                plan.job(params, "paper", method.stem, task.stem, (0,))
+
+
+def test_methods_of_discrete_actions_are_refused_elsewhere(params):
+    with pytest.raises(ConfigError, match="qmix.yaml: families: cannot run hopper_3x1, a task of mabrax; allowed: sm"):
+        plan.job(params, "paper", "qmix", "hopper_3x1", (0,))
+
+
+# {experiment: (its jobs, how many of them no experiment before it asked for)}
+PAPER_JOBS = {
+    "table2": (6 * 7 + 6 * 5, 72),  # QMIX and VDN on SMAX alone
+    "table3": (2 * 4, 6),  # DT-ISR is Table 2's GPAE (off)
+    "table4": (2 * 4, 6),  # so is eta = 1.05
+    "table6": (1 * 12, 8),  # GPAE's four are Table 3's
+    "figure1": (1 * 5, 5),
+    "figure2": (1 * 4, 4),
+    "controls": (3 * 8, 24 - 2 * 3 - 1),  # Table 2's on 5m_vs_6m and hopper_3x1, Table 6's GAE with DT-ISR
+}
+
+
+def test_paper_profile_has_every_job_of_every_table_once(params):
+    assert list(params.profile("paper").experiments) == list(PAPER_JOBS)
+    before = set()
+    for experiment, (count, new) in PAPER_JOBS.items():
+        jobs = {(job.method_name, job.task_name) for job in plan.jobs(params, "paper", experiment)}
+        assert (len(jobs), len(jobs - before)) == (count, new), experiment
+        before |= jobs
+    jobs = plan.jobs(params, "paper")
+    assert len(jobs) == len(before) == 118 and {(job.method_name, job.task_name) for job in jobs} == before
+    assert len({job.checkpoints for job in jobs}) == 118
 
 
 def test_paper_profile_is_the_papers_protocol(params):
-    jobs = plan.jobs(params, "paper")
-    assert len({(job.method_name, job.task_name) for job in jobs}) == len(jobs) == 36
-    for job in jobs:
+    for job in plan.jobs(params, "paper"):
         assert job.seeds == (0, 1, 2, 3, 4) and job.total_steps == 10_000_000 and job.evaluation_episodes == 128
         points = [update * job.steps_per_update for update in job.evaluation_updates]
         assert len(points) == 21
@@ -53,6 +88,20 @@ def test_paper_profile_is_the_papers_protocol(params):
 def test_reuse_divides_the_environments(params):
     on, off = (plan.job(params, "paper", m, "5m_vs_6m", (0,)) for m in ("gpae_on", "gpae_off"))
     assert on.environments == 128 and off.environments * off.method.replay_windows == 128
+
+
+def test_controls_match_gpae_off_in_what_they_control(params):
+    off = plan.job(params, "paper", "gpae_off", "3m", (0,))
+    for method in ("gpae_on", "mappo"):
+        on, epochs, divided = (
+            plan.job(params, "paper", f"{method}{end}", "3m", (0,)) for end in ("", "_epochs", "_divided")
+        )
+        # gradient steps an environment step, and environments
+        assert epochs.method.epochs_factor * off.environments == on.environments == epochs.environments
+        assert divided.environments == off.environments and divided.updates == off.updates
+        assert all(f" {off.method.replay_windows}" in job.method.label for job in (epochs, divided))
+    methods = [params.method(name) for name in params.experiment("table6").methods]
+    assert {method.replay_windows for method in methods} == {off.method.replay_windows}
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ class PolicyGradientMethod:
     trace, eta: the weight c of Eq. 7 and the bound of DT-ISR (Eq. 8)
     replay_windows: B, the rollout windows in the buffer; 1 is on-policy
     beta: how far DAE's difference rewards reach (Eq. 3)
+    action_samples: draws of an agent's own action for DAE's expectation where actions are continuous
     epochs_factor, environments_divisor: controls for what reuse changes besides: epochs times the first, environments
         divided by the second without a replay
     """
@@ -49,6 +50,7 @@ class PolicyGradientMethod:
     replay_windows: Count
     eta: NotNegative = 1.05
     beta: Fraction = 0.0
+    action_samples: Count = 8
     epochs_factor: Count = 1
     environments_divisor: Count = 1
 
@@ -231,6 +233,18 @@ class Claims:
 
 
 @_frozen
+class Layout:
+    """Where a method's cells stand in a table. Axes but `task` and `method` are the method's keys of that name.
+
+    quantities: what stands side by side in a cell: `score`, or training quantities of the metrics files
+    """
+
+    rows: Literal["task", "method", "trace", "eta"] = "task"
+    columns: Literal["method", "task", "estimator"] = "method"
+    quantities: Annotated[tuple[Name, ...], Field(min_length=1)] = ("score",)
+
+
+@_frozen
 class Comparison:
     """What the difference of two methods on the same task answers."""
 
@@ -254,7 +268,8 @@ class Experiment:
     methods: tuple[Name, ...]
     claims: Claims | None = None
     labels: dict[Name, str] = Field(default_factory=dict)
-    figures: tuple[Literal["tasks", "families", "gap", "ratios", "controls"], ...] = ()
+    layout: Layout = Layout()
+    figures: tuple[Literal["tasks", "families", "gap", "ratios", "scores"], ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
 
