@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from gpae.advantages import gpae, ratios, traces
+from gpae.algorithms.base import Act
 from gpae.algorithms.window import (
     ENVIRONMENT_AXIS,
     FROZEN_ENVIRONMENT_AXIS,
@@ -26,8 +27,8 @@ from gpae.algorithms.window import (
     push,
     tiles,
 )
-from gpae.config import Learner, Method, Network
-from gpae.environments.base import Spec
+from gpae.config import Learner, Network, PolicyGradientMethod
+from gpae.environments.base import Environment
 from gpae.networks.actor_critic import Actor, CounterfactualCritic, ValueCritic, marginalised
 from gpae.networks.policies import action_features
 
@@ -56,10 +57,15 @@ class LearnerState(NamedTuple):
 class PolicyGradient:
     """The learner of one job; its methods are pure.
 
-    spec: the task; updates: how many updates the learning rate takes to fall to 0
+    updates: how many the learning rate takes to fall to 0
     """
 
-    def __init__(self, spec: Spec, method: Method, learner: Learner, network: Network, updates: int):
+    fresh_windows = False
+
+    def __init__(
+        self, environment: Environment, method: PolicyGradientMethod, learner: Learner, network: Network, updates: int
+    ):
+        spec = environment.spec
         self.spec, self.method, self.learner, self.network = spec, method, learner, network
         self.actor = Actor(spec, network)
         self.critic = CRITICS[method.estimator](spec, network)
@@ -101,10 +107,24 @@ class PolicyGradient:
             updates=jnp.zeros((), jnp.int32),
         )
 
-    def with_replay(self, state: LearnerState, window: Window) -> LearnerState:
+    def with_replay(self, state: LearnerState, rollout: Rollout) -> LearnerState:
         """`state` with an empty replay for windows like this one (arrays or their shapes)."""
         places = self.method.replay_windows
-        return state._replace(replay=empty_replay(window, places)) if places > 1 else state
+        return state._replace(replay=empty_replay(rollout.window, places)) if places > 1 else state
+
+    def networks(self, state: LearnerState) -> dict[str, Any]:
+        return {"actor": state.actor.params, "critic": state.critic.params}
+
+    def explore(self, state: LearnerState) -> Act:
+        return self.act(state.actor.params)
+
+    def act(self, actor: Any) -> Act:
+        def act(hidden, view, begins):
+            seen = (view.observation[None], view.available[None], begins[None])
+            policies, states = self.actor.apply(actor, hidden, *seen)
+            return jax.tree.map(lambda leaf: leaf[0], policies), states[0]
+
+        return act
 
     def _policies(self, params, window: Window, steps: slice):
         view = window.view

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.environments.base import View
+from gpae.environments.base import State, View
 from gpae.networks.policies import Policy
 
 
@@ -114,7 +114,9 @@ class Rollout(NamedTuple):
     """A window as it was collected, with what the rollout knows already.
 
     policies: the acting policies, leaves [T + 1, N, B, ...]
+    states: the environment's, leaves [T + 1, ...], of which the views were made
     """
 
     window: Window
     policies: Policy
+    states: State

@@ -6,6 +6,7 @@ Every method is a pure function and may be jitted, vmapped over seeds and scanne
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -125,6 +126,20 @@ class Environment(Protocol):
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Step]:
         """One step of every environment; action: int32 [N, B] or float32 [N, B, A]."""
+
+
+class Viewable(Environment, Protocol):
+    """An environment whose views are a function of its states, so that a replay can hold states, which are smaller."""
+
+    def view(self, state: State) -> View:
+        """What is seen in these states."""
+
+
+def batch_axes(environment: Environment) -> State:
+    """The axis of the environments in each leaf of a state."""
+    key = jax.random.PRNGKey(0)
+    two, three = (jax.eval_shape(partial(environment.reset, batch=size), key)[0] for size in (2, 3))
+    return jax.tree.map(lambda a, b: [x != y for x, y in zip(a.shape, b.shape, strict=True)].index(True), two, three)
 
 
 class Tally(NamedTuple):

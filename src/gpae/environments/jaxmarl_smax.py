@@ -81,6 +81,11 @@ class JaxmarlSMAX:
         tally, episode = count(state.tally, reward, done, won)
         return State(battle, tally), Step(view, reward, dead | done, done, episode)
 
+    def view(self, state: State) -> View:
+        """What is seen in these states."""
+        look = lambda battle: self._view(battle, self._battle.get_obs(battle))  # noqa: E731
+        return jax.vmap(look, out_axes=_VIEW_AXES)(state.battle)
+
     def _begin(self, key: jax.Array) -> tuple[Any, View]:
         observations, battle = self._battle.reset(key)
         # JaxMARL leaves Python numbers in its state, whose weak types would make a second step compile anew

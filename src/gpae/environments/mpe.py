@@ -99,6 +99,10 @@ class MPE:
         agent_done = jnp.stack([dones[name] for name in self.spec.agents])
         return State(_typed(particles), tally), Step(self._view(observation), reward, agent_done, done, episode)
 
+    def view(self, state: State) -> View:
+        """What is seen in these states."""
+        return self._view(jax.vmap(self._particles.get_obs)(state.particles))
+
     def _view(self, observations: dict[str, jax.Array]) -> View:
         each = [observations[name] for name in self.spec.agents]
         padded = [jnp.pad(one, ((0, 0), (0, self._width - one.shape[-1]))) for one in each]

@@ -20,6 +20,10 @@ class Stopping:
         """As the environment's own."""
         return self.environment.reset(key, batch)
 
+    def view(self, state: State) -> View:
+        """As the environment's own."""
+        return self.environment.view(state)
+
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Step]:
         """action: int32 [N, B], as the agents chose it."""
         agents, batch = action.shape

@@ -7,6 +7,7 @@ feed-forward one carries the same array with no features, so that both are calle
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.linear import default_kernel_init
 
 from gpae.config import Network
 from gpae.environments.base import Discrete, Spec
@@ -20,36 +21,38 @@ class Dense(nn.Module):
 
     width: int
     layer_norm: bool
+    kernel_init: nn.initializers.Initializer = default_kernel_init
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.Dense(self.width)(x)
+        x = nn.Dense(self.width, kernel_init=self.kernel_init)(x)
         return nn.relu(LayerNorm()(x) if self.layer_norm else x)
 
 
 class Body(nn.Module):
     """What follows the first layer: dense layers, the GRU, dense layers of the head.
 
-    layers: dense layers before the GRU
+    layers: dense layers before the GRU; kernel_init: of all dense layers
     """
 
     network: Network
     layers: int
+    kernel_init: nn.initializers.Initializer = default_kernel_init
 
     @nn.compact
     def __call__(self, hidden: jax.Array, x: jax.Array, begins: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns the features [T, N, B, width] and the hidden states after every step [T, N, B, H]."""
         for _ in range(self.layers):
-            x = Dense(self.network.width, self.network.layer_norm)(x)
+            x = Dense(self.network.width, self.network.layer_norm, self.kernel_init)(x)
         states = jnp.zeros((*x.shape[:-1], 0), x.dtype)
         if self.network.recurrent:
             x = states = GRU(self.network.width)(hidden, x, begins)
         for _ in range(self.network.head_layers):
-            x = Dense(self.network.width, self.network.layer_norm)(x)
+            x = Dense(self.network.width, self.network.layer_norm, self.kernel_init)(x)
         return x, states
 
 
-def _normalised(network: Network, x: jax.Array) -> jax.Array:
+def normalised(network: Network, x: jax.Array) -> jax.Array:
     return LayerNorm()(x) if network.layer_norm else x
 
 
@@ -67,7 +70,7 @@ class Actor(nn.Module):
 
         Returns the policies [T, N, B] and the hidden states after every step [T, N, B, H].
         """
-        x, states = Body(self.network, self.network.layers)(hidden, _normalised(self.network, observation), begins)
+        x, states = Body(self.network, self.network.layers)(hidden, normalised(self.network, observation), begins)
         out = nn.Dense(self.spec.actions.size)(x)
         if isinstance(self.spec.actions, Discrete):
             return Categorical.masked(out, available), states
@@ -75,14 +78,18 @@ class Actor(nn.Module):
         return Gaussian(out, jnp.broadcast_to(log_std, out.shape), available), states
 
 
-def _with_agent_id(network: Network, agents: int, state: jax.Array) -> jax.Array:
+def with_agent_id(x: jax.Array) -> jax.Array:
+    """[T, N, B, F] -> [T, N, B, F + N]: after its features each agent's one-hot id."""
+    time, agents, batch, _ = x.shape
+    identity = jnp.broadcast_to(jnp.eye(agents, dtype=x.dtype)[:, None], (time, agents, batch, agents))
+    return jnp.concatenate([x, identity], axis=-1)
+
+
+def _for_each_agent(network: Network, agents: int, state: jax.Array) -> jax.Array:
     """[T, B, S] -> [T, N, B, S + N], or [T, N, B, S] where the critic is not told the agent."""
     time, batch, size = state.shape
     state = jnp.broadcast_to(state[:, None], (time, agents, batch, size))
-    if not network.agent_id:
-        return state
-    identity = jnp.broadcast_to(jnp.eye(agents, dtype=state.dtype)[:, None], (time, agents, batch, agents))
-    return jnp.concatenate([state, identity], axis=-1)
+    return with_agent_id(state) if network.agent_id else state
 
 
 class ValueCritic(nn.Module):
@@ -94,7 +101,7 @@ class ValueCritic(nn.Module):
     @nn.compact
     def __call__(self, hidden: jax.Array, state: jax.Array, joint: jax.Array, begins: jax.Array):
         """state: [T, B, S]; joint is not looked at. Returns V [T, N, B] and hidden states [T, N, B, H]."""
-        x = _normalised(self.network, _with_agent_id(self.network, len(self.spec.agents), state))
+        x = normalised(self.network, _for_each_agent(self.network, len(self.spec.agents), state))
         x, states = Body(self.network, self.network.layers)(hidden, x, begins)
         return nn.Dense(1)(x)[..., 0], states
 
@@ -109,9 +116,9 @@ class CounterfactualCritic(nn.Module):
     def __call__(self, hidden: jax.Array, state: jax.Array, joint: jax.Array, begins: jax.Array):
         """state: [T, B, S]; joint: [T, N, B, N * A]. Returns EQ [T, N, B] and hidden states [T, N, B, H]."""
         half, layer_norm = self.network.width // 2, self.network.layer_norm
-        state = _normalised(self.network, _with_agent_id(self.network, len(self.spec.agents), state))
+        state = normalised(self.network, _for_each_agent(self.network, len(self.spec.agents), state))
         state = Dense(half, layer_norm)(state)
-        action = Dense(half, layer_norm)(_normalised(self.network, joint))
+        action = Dense(half, layer_norm)(normalised(self.network, joint))
         x = jnp.concatenate([state, action], axis=-1)
         x, states = Body(self.network, self.network.layers - 1)(hidden, x, begins)
         return nn.Dense(1)(x)[..., 0], states

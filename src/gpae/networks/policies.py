@@ -70,7 +70,34 @@ class Gaussian(NamedTuple):
         return jnp.where(self.has, self.mean, 0.0)
 
 
-Policy = Categorical | Gaussian
+class EpsilonGreedy(NamedTuple):
+    """With probability epsilon an available action drawn uniformly, else the one of the highest value.
+
+    q: [..., A]; available: bool [..., A], an action at least; epsilon: [...]
+    """
+
+    q: jax.Array
+    available: jax.Array
+    epsilon: jax.Array
+
+    def sample(self, key: jax.Array) -> jax.Array:
+        """int32 [...]."""
+        coin_key, action_key = jax.random.split(key)
+        explored = jax.random.categorical(action_key, jnp.where(self.available, 0.0, UNAVAILABLE))
+        explores = jax.random.uniform(coin_key, self.epsilon.shape) < self.epsilon
+        return jnp.where(explores, explored, self.mode()).astype(jnp.int32)
+
+    def mode(self) -> jax.Array:
+        return jnp.argmax(jnp.where(self.available, self.q, UNAVAILABLE), axis=-1).astype(jnp.int32)
+
+    def log_prob(self, action: jax.Array) -> jax.Array:
+        """-inf for an action that the policy never takes."""
+        explored = jnp.take_along_axis(self.available, action[..., None], axis=-1)[..., 0] / self.available.sum(-1)
+        greedy = (action == self.mode()).astype(self.q.dtype)
+        return jnp.log(self.epsilon * explored + (1 - self.epsilon) * greedy)
+
+
+Policy = Categorical | Gaussian | EpsilonGreedy
 
 
 def action_features(action: jax.Array, available: jax.Array) -> jax.Array:

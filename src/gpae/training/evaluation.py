@@ -1,4 +1,4 @@
-"""Every checkpoint of a job played for fresh episodes, with the sampled policy and with the greedy one."""
+"""Every checkpoint of a job played for fresh episodes, by each of its policies."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ from gpae.results import provenance, schema
 from gpae.results.schema import POLICIES
 from gpae.training import checkpoint
 from gpae.training.loop import parameters
-from gpae.training.rollout import act, start
+from gpae.training.rollout import start
 from gpae.training.update import Trainer
 
 STREAM = 1_000_003  # folded into a seed's key, so that evaluation shares no random number with training
@@ -43,6 +43,7 @@ def trained(job: Job) -> dict[str, Any]:
 def play(trainer: Trainer, actors: Any) -> Episode:
     """actors: parameters with leading axes [point, seed]. Returns statistics [point, seed, policy, episode]."""
     job, environment = trainer.job, trainer.environment
+    ways = [POLICIES.index(policy) for policy in job.policies]
     batch, horizon = job.evaluation_episodes, environment.spec.horizon
 
     def one(params, key, greedy):
@@ -58,7 +59,7 @@ def play(trainer: Trainer, actors: Any) -> Episode:
         def step(carry):
             runner, key, over, results, steps = carry
             key, act_key, step_key = jax.random.split(key, 3)
-            policies, hidden = act(trainer.algorithm.actor, params, runner.actor_hidden, runner.view, runner.begins)
+            policies, hidden = trainer.algorithm.act(params)(runner.actor_hidden, runner.view, runner.begins)
             action = jnp.where(greedy, policies.mode(), policies.sample(act_key))
             state, after = environment.step(step_key, runner.environment, action)
             results = jax.tree.map(lambda old, new: jnp.where(over, old, new), results, after.episode)
@@ -70,18 +71,18 @@ def play(trainer: Trainer, actors: Any) -> Episode:
 
     seeds = [jax.random.fold_in(jax.random.PRNGKey(seed), STREAM) for seed in job.seeds]
     points = jax.tree.leaves(actors)[0].shape[0]
-    grid = [(p, s, g) for p in range(points) for s in range(len(job.seeds)) for g in range(len(POLICIES))]
+    grid = [(p, s, g) for p in range(points) for s in range(len(job.seeds)) for g in ways]
     keys = jnp.stack([jax.random.fold_in(seeds[s], p * len(POLICIES) + g) for p, s, g in grid])
 
     @jax.jit
     def every(actors, at, keys):
         def cell(item):
             (point, seed, greedy), key = item
-            return one(jax.tree.map(lambda leaf: leaf[point, seed], actors), key, greedy == 1)
+            return one(jax.tree.map(lambda leaf: leaf[point, seed], actors), key, greedy == POLICIES.index("greedy"))
 
         return jax.lax.map(cell, (at, keys)) if jax.default_backend() == "cpu" else jax.vmap(cell)((at, keys))
 
-    shape = (points, len(job.seeds), len(POLICIES), batch)
+    shape = (points, len(job.seeds), len(ways), batch)
     at = tuple(jnp.asarray(index) for index in zip(*grid, strict=True))
     return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(shape), every(actors, at, keys))
 
@@ -96,7 +97,7 @@ def _columns(job: Job, points: list[int], episodes: Episode) -> dict[str, Any]:
         "seed": np.asarray(job.seeds, np.int32)[seed],
         "evaluation": point.astype(np.int32),
         "env_steps": np.asarray(points, np.int64)[point] * job.steps_per_update,
-        "policy": [POLICIES[i] for i in policy],
+        "policy": [job.policies[i] for i in policy],
         "episode": episode.astype(np.int32),
         "return": episodes.return_.ravel().astype(np.float64),
         "length": episodes.length.ravel().astype(np.int32),

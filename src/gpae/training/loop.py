@@ -57,11 +57,11 @@ def train(job: Job, minutes: float | None = None, tensorboard: Path | None = Non
 
 def parameters(trainer: Trainer) -> dict[str, Any]:
     """Shapes of what an evaluation point holds: actor's and critic's parameters, seeds leading."""
-    return jax.eval_shape(lambda: _point(trainer.init(jnp.asarray(trainer.job.seeds, jnp.int32))))
+    return jax.eval_shape(lambda: _point(trainer, trainer.init(jnp.asarray(trainer.job.seeds, jnp.int32))))
 
 
-def _point(state: TrainState) -> dict[str, Any]:
-    return {"actor": state.learner.actor.params, "critic": state.learner.critic.params}
+def _point(trainer: Trainer, state: TrainState) -> dict[str, Any]:
+    return trainer.algorithm.networks(state.learner)
 
 
 def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path | None) -> None:
@@ -76,7 +76,7 @@ def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path 
             now = time.monotonic()
             at_point = update in job.evaluation_updates
             if at_point:
-                checkpoint.save(points / str(update), job, _point(state))
+                checkpoint.save(points / str(update), job, _point(trainer, state))
             stopping = bool(told) or (deadline is not None and now >= deadline)
             if (at_point and update) or stopping or now - saved >= SAVE_SECONDS:
                 _save(job, states, state, history, now - began)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gpae.algorithms.base import Act
 from gpae.algorithms.window import Rollout, Window
 from gpae.environments.base import Environment, View
-from gpae.networks.actor_critic import Actor
 
 
 class Runner(NamedTuple):
@@ -31,14 +31,8 @@ def start(environment: Environment, key: jax.Array, batch: int, hidden_size: int
     return Runner(state, view, jnp.ones(batch, bool), hidden, hidden)
 
 
-def act(actor: Actor, params: Any, hidden: jax.Array, view: View, begins: jax.Array):
-    """The policies for one view, without a time axis, and the hidden states after it."""
-    policies, states = actor.apply(params, hidden, view.observation[None], view.available[None], begins[None])
-    return jax.tree.map(lambda leaf: leaf[0], policies), states[0]
-
-
 def collect(
-    environment: Environment, actor: Actor, params: Any, key: jax.Array, runner: Runner, steps: int
+    environment: Environment, act: Act, key: jax.Array, runner: Runner, steps: int
 ) -> tuple[Runner, Rollout, dict[str, jax.Array]]:
     """A window of `steps` steps.
 
@@ -49,9 +43,9 @@ def collect(
     def one(carry, key):
         state, view, begins, hidden = carry
         act_key, step_key = jax.random.split(key)
-        policies, after = act(actor, params, hidden, view, begins)
+        policies, after = act(hidden, view, begins)
         action = policies.sample(act_key)
-        state, step = environment.step(step_key, state, action)
+        following, step = environment.step(step_key, state, action)
         ended = step.done
         episodes = {
             "episodes": jnp.sum(ended.astype(jnp.float32)),
@@ -59,13 +53,13 @@ def collect(
             "episode_length": jnp.sum(jnp.where(ended, step.episode.length, 0).astype(jnp.float32)),
             "episode_won": jnp.sum((ended & step.episode.won).astype(jnp.float32)),
         }
-        seen = (view, begins, policies, action, policies.log_prob(action), step.reward, ended, episodes)
-        return (state, step.view, ended, after), seen
+        seen = (state, view, begins, policies, action, policies.log_prob(action), step.reward, ended, episodes)
+        return (following, step.view, ended, after), seen
 
     carry = (runner.environment, runner.view, runner.begins, runner.actor_hidden)
     (state, view, begins, hidden), seen = jax.lax.scan(one, carry, jax.random.split(key, steps))
-    views, beginnings, policies, action, log_prob, reward, done, episodes = seen
-    beyond, _ = act(actor, params, hidden, view, begins)
+    states, views, beginnings, policies, action, log_prob, reward, done, episodes = seen
+    beyond, _ = act(hidden, view, begins)
 
     def with_last(sequence, last):
         return jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), sequence, last)
@@ -81,4 +75,5 @@ def collect(
         critic_hidden=runner.critic_hidden,
     )
     after = Runner(state, view, begins, hidden, runner.critic_hidden)
-    return after, Rollout(window, with_last(policies, beyond)), jax.tree.map(jnp.sum, episodes)
+    rollout = Rollout(window, with_last(policies, beyond), with_last(states, state))
+    return after, rollout, jax.tree.map(jnp.sum, episodes)

@@ -5,32 +5,40 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.algorithms.policy_gradient import LearnerState, PolicyGradient
+from gpae.algorithms.base import Algorithm, State
+from gpae.algorithms.policy_gradient import PolicyGradient
+from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError
 from gpae.environments.base import Environment
 from gpae.environments.registry import make
 from gpae.plan import Job
 from gpae.training.rollout import Runner, collect, start
 
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    "policy_gradient": PolicyGradient,
+    "value_decomposition": ValueDecomposition,
+}
+
 
 class TrainState(NamedTuple):
     """Everything that a training goes on from; every leaf has a leading axis of seeds."""
 
-    learner: LearnerState
+    learner: State
     runner: Runner
     key: jax.Array
 
 
 class Trainer:
-    """The jitted functions of a job; raises ConfigError for a scenario or task that its family does not have."""
+    """The jitted functions of a job; raises ConfigError for a task that its family or its method cannot have."""
 
     def __init__(self, job: Job):
         self.job = job
         try:
             self.environment: Environment = make(job.task.family, **job.environment)
+            algorithm = ALGORITHMS[job.method.algorithm]
+            self.algorithm = algorithm(self.environment, job.method, job.learner, job.network, job.updates)
         except ValueError as error:
             raise ConfigError(f"params/tasks/{job.task_name}.yaml: environment: {error}") from None
-        self.algorithm = PolicyGradient(self.environment.spec, job.method, job.learner, job.network, job.updates)
         self.init = jax.jit(self._over_seeds(self._init_one))
         self.update = jax.jit(self._over_seeds(self._update_one), donate_argnums=0)
 
@@ -44,13 +52,19 @@ class Trainer:
     def _init_one(self, seed: jax.Array) -> TrainState:
         key, learner_key, environment_key = jax.random.split(jax.random.PRNGKey(seed), 3)
         learner = self.algorithm.init(learner_key)
-        runner = start(self.environment, environment_key, self.job.environments, self.algorithm.hidden_size)
-        window = jax.eval_shape(lambda: self._collect(key, learner, runner)[1].window)
-        return TrainState(self.algorithm.with_replay(learner, window), runner, key)
+        runner = self._start(environment_key)
+        rollout = jax.eval_shape(lambda: self._collect(key, learner, runner)[1])
+        return TrainState(self.algorithm.with_replay(learner, rollout), runner, key)
 
-    def _collect(self, key, learner: LearnerState, runner: Runner):
-        steps = self.job.learner.rollout_steps
-        return collect(self.environment, self.algorithm.actor, learner.actor.params, key, runner, steps)
+    def _start(self, key: jax.Array) -> Runner:
+        return start(self.environment, key, self.job.environments, self.algorithm.hidden_size)
+
+    def _collect(self, key: jax.Array, learner: State, runner: Runner):
+        if self.algorithm.fresh_windows:
+            key, start_key = jax.random.split(key)
+            runner = self._start(start_key)
+        act, steps = self.algorithm.explore(learner), self.job.learner.rollout_steps
+        return collect(self.environment, act, key, runner, steps)
 
     def _update_one(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
         key, rollout_key, learn_key = jax.random.split(state.key, 3)

@@ -1,0 +1,248 @@
+"""IQL, VDN and QMIX: recurrent Q-learning with a replay of windows, after JaxMARL 0.1.0's baselines.
+
+The three differ in the mixer alone. Agents act epsilon-greedily on Q^i(o^i, a); the mixed values of the actions taken
+are drawn to one-step targets of the reward and the target networks' value of the next greedy actions (double
+Q-learning, van Hasselt et al. 2016).
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import flashbax
+import jax
+import jax.numpy as jnp
+import optax
+
+from gpae.algorithms.base import Act
+from gpae.algorithms.window import Rollout
+from gpae.config import Network, ValueDecompositionMethod, ValueLearner
+from gpae.environments.base import Discrete, View, Viewable, batch_axes
+from gpae.networks.mixers import Monotonic, Separate, Sum
+from gpae.networks.policies import UNAVAILABLE, EpsilonGreedy
+from gpae.networks.q_network import QNetwork
+
+MIXERS = {
+    "none": lambda learner: Separate(),
+    "sum": lambda learner: Sum(),
+    "monotonic": lambda learner: Monotonic(learner.mixer_embedding, learner.hypernet_width, learner.mixer_init_scale),
+}
+
+
+def annealed(update: jax.Array, span: float, start: float, finish: float) -> jax.Array:
+    """Linear from `start` at update 0 to `finish` at update `span`, then constant; update: int32 []."""
+    progress = jnp.minimum(update / span, 1.0) if span else 1.0
+    return jnp.float32(start + (finish - start) * progress)
+
+
+def double_q(q: jax.Array, target_q: jax.Array, available: jax.Array) -> jax.Array:
+    """The target network's value of the action that is greedy by the online one (van Hasselt et al. 2016, Eq. 4).
+
+    q, target_q: float32 [..., A]; available: bool [..., A]
+    Returns [...].
+    """
+    greedy = jnp.argmax(jnp.where(available, q, UNAVAILABLE), axis=-1)
+    return taken(target_q, greedy)
+
+
+def taken(q: jax.Array, action: jax.Array) -> jax.Array:
+    """q: float32 [..., A], action: int32 [...]. Returns the actions' values [...]."""
+    return jnp.take_along_axis(q, action[..., None], axis=-1)[..., 0]
+
+
+def td_target(reward: jax.Array, done: jax.Array, next_value: jax.Array, gamma: float) -> jax.Array:
+    """r_t + gamma (1 - d_t) Q(s_{t+1}, .).
+
+    reward: float32 [T, B]; done: bool [T, B], step t ends the episode; next_value: float32 [T, M, B]
+    Returns [T, M, B].
+    """
+    return reward[:, None] + gamma * jnp.where(done[:, None], 0.0, next_value)
+
+
+class Networks(NamedTuple):
+    """Parameters of the agents' shared Q network and of the mixer."""
+
+    agent: Any
+    mixer: Any
+
+
+class ValueState(NamedTuple):
+    """buffer: flashbax's trajectory buffer, whose one time step is an Experience; updates: int32."""
+
+    online: Networks
+    target: Networks
+    optimiser: Any
+    buffer: Any
+    updates: jax.Array
+
+
+class Experience(NamedTuple):
+    """A window of one environment, as the buffer holds it: T steps, the first of which begins an episode.
+
+    states: the environment's, leaves [T + 1, ...]; their views are several times larger and are made when sampled
+    action: int32 [T, N]
+    reward: float32 [T]
+    done: bool [T]
+    """
+
+    states: Any
+    action: jax.Array
+    reward: jax.Array
+    done: jax.Array
+
+
+class ValueDecomposition:
+    """The learner of one job; its methods are pure.
+
+    updates: of the whole training, over which epsilon and the learning rate fall
+    Raises ValueError for a task with continuous actions.
+    """
+
+    # A sampled window is unrolled from an empty hidden state: right at the beginning of an episode only.
+    fresh_windows = True
+
+    def __init__(
+        self,
+        environment: Viewable,
+        method: ValueDecompositionMethod,
+        learner: ValueLearner,
+        network: Network,
+        updates: int,
+    ):
+        self.spec = environment.spec
+        if not isinstance(self.spec.actions, Discrete):
+            raise ValueError(f"{method.label} needs discrete actions; {self.spec.name} has continuous ones")
+        self.environment, self.learner, self.updates = environment, learner, updates
+        self.batch_axes = batch_axes(environment)
+        self.hidden_size = network.width if network.recurrent else 0
+        self.agent = QNetwork(self.spec, network)
+        self.mixer = MIXERS[method.mixer](learner)
+        self.optimiser = optax.chain(
+            optax.clip_by_global_norm(learner.max_gradient_norm), optax.scale_by_radam(eps=learner.adam_epsilon)
+        )
+        self.buffer = flashbax.make_trajectory_buffer(
+            add_batch_size=learner.environments,
+            max_length_time_axis=learner.buffer_windows // learner.environments,
+            min_length_time_axis=1,
+            sample_batch_size=learner.batch_size,
+            sample_sequence_length=1,
+            period=1,
+        )
+
+    # ------------------------------------------------------------------------------------------------- state and acting
+
+    def init(self, key: jax.Array) -> ValueState:
+        """Fresh parameters; the buffer is made with the first window's shapes by `with_replay`."""
+        spec, agents = self.spec, len(self.spec.agents)
+        agent_key, mixer_key = jax.random.split(key)
+        observation = jnp.zeros((1, agents, 1, spec.observation_size), jnp.float32)
+        agent = self.agent.init(agent_key, self._empty(1), observation, jnp.ones((1, 1), bool))
+        q, state = jnp.zeros((1, agents, 1), jnp.float32), jnp.zeros((1, 1, spec.state_size), jnp.float32)
+        online = Networks(agent, self.mixer.init(mixer_key, q, state))
+        return ValueState(online, online, self.optimiser.init(online), None, jnp.zeros((), jnp.int32))
+
+    def _empty(self, batch: int) -> jax.Array:
+        return jnp.zeros((len(self.spec.agents), batch, self.hidden_size), jnp.float32)
+
+    def with_replay(self, state: ValueState, rollout: Rollout) -> ValueState:
+        shapes = jax.eval_shape(self._experience, rollout)
+        one = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[2:], leaf.dtype), shapes)
+        return state._replace(buffer=self.buffer.init(one))
+
+    def networks(self, state: ValueState) -> dict[str, Any]:
+        return {"actor": state.online.agent, "critic": state.online.mixer}
+
+    def act(self, actor: Any) -> Act:
+        return self._epsilon_greedy(actor, jnp.zeros((), jnp.float32))
+
+    def explore(self, state: ValueState) -> Act:
+        return self._epsilon_greedy(state.online.agent, self.epsilon(state.updates))
+
+    def epsilon(self, update: jax.Array) -> jax.Array:
+        learner = self.learner
+        span = learner.epsilon_fraction * self.updates
+        return annealed(update, span, learner.epsilon_start, learner.epsilon_finish)
+
+    def _epsilon_greedy(self, params: Any, epsilon: jax.Array) -> Act:
+        def act(hidden, view, begins):
+            q, states = self.agent.apply(params, hidden, view.observation[None], begins[None])
+            return EpsilonGreedy(q[0], view.available, jnp.broadcast_to(epsilon, q.shape[1:3])), states[0]
+
+        return act
+
+    # ------------------------------------------------------------------------------------------------------- experience
+
+    def _experience(self, rollout: Rollout) -> Experience:
+        """What the buffer takes of a rollout, leaves [B, 1, ...]: a window of each environment as one time step."""
+        window = rollout.window
+        states = jax.tree.map(lambda leaf, axis: jnp.moveaxis(leaf, axis + 1, 0), rollout.states, self.batch_axes)
+        rest = (jnp.moveaxis(leaf, -1, 0) for leaf in (window.action, window.reward, window.done))
+        return jax.tree.map(lambda leaf: leaf[:, None], Experience(states, *rest))
+
+    def _sample(self, key: jax.Array, buffer: Any) -> tuple[View, jax.Array, Experience]:
+        """Windows from the buffer: views [T + 1, ...], bool begins [T + 1, B], and the experience with B last."""
+        experience = jax.tree.map(lambda leaf: leaf[:, 0], self.buffer.sample(buffer, key).experience)
+        batch, time = jax.tree.leaves(experience.states)[0].shape[:2]
+
+        def side_by_side(leaf, axis):
+            return jnp.moveaxis(leaf.swapaxes(0, 1).reshape(time * batch, *leaf.shape[2:]), 0, axis)
+
+        view = self.environment.view(jax.tree.map(side_by_side, experience.states, self.batch_axes))
+
+        def apart(leaf):
+            return jnp.moveaxis(leaf.reshape(*leaf.shape[:-2], time, batch, leaf.shape[-1]), -3, 0)
+
+        rest = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
+        experience = Experience(None, *rest)
+        begins = jnp.concatenate([jnp.ones((1, batch), bool), experience.done])
+        return jax.tree.map(apart, view), begins, experience
+
+    # --------------------------------------------------------------------------------------------------------- learning
+
+    def _loss(self, online: Networks, target: Networks, view: View, begins: jax.Array, experience: Experience):
+        """The mean squared error of the mixed values [T, M, B] from their targets, and metrics."""
+        learner = self.learner
+
+        def q_values(params):
+            return self.agent.apply(params, self._empty(begins.shape[1]), view.observation, begins)[0]
+
+        q = q_values(online.agent)
+        chosen = taken(q[:-1], experience.action)
+        following = double_q(q[1:], q_values(target.agent)[1:], view.available[1:])
+        value = self.mixer.apply(online.mixer, chosen, view.state[:-1])
+        next_value = self.mixer.apply(target.mixer, following, view.state[1:])
+        reward = learner.reward_scale * experience.reward
+        aim = jax.lax.stop_gradient(td_target(reward, experience.done, next_value, learner.gamma))
+        loss = jnp.mean((value - aim) ** 2)
+        return loss, {"value_loss": loss, "q_mean": chosen.mean(), "target_mean": aim.mean()}
+
+    def _epochs(self, key, online: Networks, optimiser: Any, target: Networks, buffer: Any, rate: jax.Array):
+        """The gradient steps of an update; returns networks, optimiser and the mean of what the steps saw."""
+
+        def epoch(carry, key):
+            online, optimiser = carry
+            batch = self._sample(key, buffer)
+            (_, metrics), gradients = jax.value_and_grad(self._loss, has_aux=True)(online, target, *batch)
+            steps, optimiser = self.optimiser.update(gradients, optimiser, online)
+            online = jax.tree.map(lambda param, step: param - rate * step, online, steps)
+            return (online, optimiser), metrics | {"gradient_norm": optax.global_norm(gradients)}
+
+        carry, seen = jax.lax.scan(epoch, (online, optimiser), jax.random.split(key, self.learner.epochs))
+        return *carry, jax.tree.map(jnp.mean, seen)
+
+    def learn(self, key: jax.Array, state: ValueState, rollout: Rollout) -> tuple[ValueState, jax.Array, dict]:
+        """One update: the rollout goes into the buffer; from `learning_starts` steps on, epochs of gradient steps.
+
+        Until then the metrics of learning are 0, and so is `learning`.
+        """
+        learner, updates = self.learner, state.updates + 1
+        buffer = self.buffer.add(state.buffer, self._experience(rollout))
+        finish = 0.0 if learner.anneal_learning_rate else learner.learning_rate
+        rate = annealed(state.updates, self.updates, learner.learning_rate, finish)
+        epochs = partial(self._epochs, key, state.online, state.optimiser, state.target, buffer, rate)
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(epochs)[2])
+        learning = updates * (learner.environments * learner.rollout_steps) >= learner.learning_starts
+        online, optimiser, seen = jax.lax.cond(learning, epochs, lambda: (state.online, state.optimiser, zeros))
+        refresh = updates % learner.target_update_interval == 0
+        target = jax.tree.map(lambda new, old: jnp.where(refresh, new, old), online, state.target)
+        metrics = seen | {"epsilon": self.epsilon(state.updates), "learning": learning.astype(jnp.float32)}
+        return ValueState(online, target, optimiser, buffer, updates), rollout.window.critic_hidden, metrics

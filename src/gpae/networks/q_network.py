@@ -1,0 +1,29 @@
+"""The agents' action values Q^i(o^i, a), recurrent where the network is (IQL, VDN and QMIX)."""
+
+import flax.linen as nn
+import jax
+
+from gpae.config import Network
+from gpae.environments.base import Spec
+from gpae.networks.actor_critic import Body, normalised, with_agent_id
+
+
+class QNetwork(nn.Module):
+    """Q^i(o^i, .), for all agents at once; orthogonal initialisation, as in JaxMARL 0.1.0.
+
+    One set of weights serves all agents; with `network.agent_id` a one-hot id follows the observation.
+    """
+
+    spec: Spec
+    network: Network
+
+    @nn.compact
+    def __call__(self, hidden: jax.Array, observation: jax.Array, begins: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """hidden: [N, B, H]; observation: [T, N, B, O]; begins: bool [T, B].
+
+        Returns the values [T, N, B, A] and the hidden states after every step [T, N, B, H].
+        """
+        orthogonal = nn.initializers.orthogonal()
+        x = with_agent_id(observation) if self.network.agent_id else observation
+        x, states = Body(self.network, self.network.layers, orthogonal)(hidden, normalised(self.network, x), begins)
+        return nn.Dense(self.spec.actions.size, kernel_init=orthogonal)(x), states
