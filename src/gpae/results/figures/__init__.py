@@ -1,0 +1,52 @@
+"""The figures that an experiment's YAML names, as PDF and PNG: of the scores and training quantities, nothing else."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from gpae.config import Params
+from gpae.results import schema
+from gpae.results.figures import curves, gap, panels, ratios, scores, style
+
+
+class Kind(NamedTuple):
+    """draw: (params, profile, experiment, root) -> figure; caption: (params, profile, experiment) -> what it shows."""
+
+    draw: Callable[[Params, str, str, Path], Figure]
+    caption: Callable[[Params, str, str], str]
+
+
+KINDS = {
+    "tasks": Kind(partial(panels.drawn, curves.by_task, 3), curves.caption_tasks),
+    "families": Kind(partial(panels.drawn, curves.by_family, 2), curves.caption_families),
+    "gap": Kind(partial(panels.drawn, gap.shown, 2), gap.caption),
+    "ratios": Kind(partial(panels.drawn, ratios.shown, 2), ratios.caption),
+    "scores": Kind(scores.draw, scores.caption),
+}
+
+
+def captions(params: Params, profile: str, experiment: str) -> dict[str, str]:
+    """{a figure's file name without its ending: what it shows}."""
+    kinds = params.experiment(experiment).figures
+    return {f"{experiment}-{kind}": KINDS[kind].caption(params, profile, experiment) for kind in kinds}
+
+
+def place(profile: str, name: str, ending: str) -> Path:
+    return Path("artifacts", profile, "figures", f"{name}.{ending}")
+
+
+def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
+    """Writes figures/<experiment>-<kind>.pdf and .png of every experiment of the profile."""
+    written = []
+    for experiment in params.profile(profile).experiments:
+        for kind in params.experiment(experiment).figures:
+            with matplotlib.rc_context(style.SETTINGS):
+                figure = KINDS[kind].draw(params, profile, experiment, root)
+                for ending in ("pdf", "png"):
+                    path = root / place(profile, f"{experiment}-{kind}", ending)
+                    written.append(schema.write_whole(path, style.file(figure, ending)))
+    return written
