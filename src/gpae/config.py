@@ -372,7 +372,8 @@ class Params:
 
     folder: Path
 
-    def _load(self, kind: type[T], group: str, name: str) -> T:
+    def load(self, kind: type[T], group: str, name: str) -> T:
+        """params/<group>/<name>.yaml as a `kind`."""
         path = self.folder / group / f"{name}.yaml"
         return checked(kind, _read_yaml(path), str(path))
 
@@ -385,16 +386,16 @@ class Params:
         return checked(METHODS[algorithm], data, str(path))
 
     def task(self, name: str) -> Task:
-        return self._load(Task, "tasks", name)
+        return self.load(Task, "tasks", name)
 
     def family(self, name: str) -> FamilyDefaults:
-        return self._load(FamilyDefaults, "families", name)
+        return self.load(FamilyDefaults, "families", name)
 
     def experiment(self, name: str) -> Experiment:
-        return self._load(Experiment, "experiments", name)
+        return self.load(Experiment, "experiments", name)
 
     def profile(self, name: str) -> Profile:
-        return self._load(Profile, "profiles", name)
+        return self.load(Profile, "profiles", name)
 
     def default_profile(self) -> str:
         path = self.folder / "default.yaml"

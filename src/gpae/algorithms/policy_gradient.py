@@ -1,20 +1,19 @@
 """One clipped policy-gradient learner for every estimator, on- and off-policy (GPAE paper, section 4.4 and Appendix D).
 
-MAPPO, GPAE (on) and GPAE (off) are this learner with another critic, trace weight and number of replay windows. An
-update freezes what it needs of the networks it starts from, estimates advantages and targets, then takes several
-epochs of gradient steps. The gradient is added up over tiles of environments, because on a CPU a tile's activations
-stay in the cache; the sum is the same.
+MAPPO, COMA, DAE, GPAE (on) and GPAE (off) are this learner with another estimator, critic, trace weight and number of
+replay windows. An update freezes what it needs of the networks it starts from, estimates advantages and targets, then
+takes several epochs of gradient steps. The gradient is added up over tiles of environments, because on a CPU a tile's
+activations stay in the cache; the sum is the same.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.advantages import gpae, ratios, traces
 from gpae.algorithms.base import Act
+from gpae.algorithms.estimation import ESTIMATORS, estimate
 from gpae.algorithms.window import (
     ENVIRONMENT_AXIS,
     FROZEN_ENVIRONMENT_AXIS,
@@ -28,12 +27,11 @@ from gpae.algorithms.window import (
     tiles,
 )
 from gpae.config import Learner, Network, PolicyGradientMethod
-from gpae.environments.base import Environment
-from gpae.networks.actor_critic import Actor, CounterfactualCritic, ValueCritic, marginalised
-from gpae.networks.policies import action_features
+from gpae.environments.base import Discrete, Environment
+from gpae.networks.actor_critic import Actor, CounterfactualCritic, marginalised
+from gpae.networks.policies import Policy, action_features
+from gpae.networks.reward_model import RewardModel
 
-CRITICS = {"gae": ValueCritic, "gpae": CounterfactualCritic}
-TRACES = {"dt": traces.dt, "st": traces.st, "it": traces.it, "none": traces.none}
 # Agents x environments of a tile: their activations fit the cache. docs/performance.md compares 16 to 640.
 CPU_TILE_ROWS = 64
 
@@ -46,10 +44,11 @@ class Trained(NamedTuple):
 
 
 class LearnerState(NamedTuple):
-    """updates: int32; replay: the last B windows, None on-policy."""
+    """updates: int32; reward_model: DAE's, else None; replay: the last B windows, None on-policy."""
 
     actor: Trained
     critic: Trained
+    reward_model: Trained | None
     replay: Replay | None
     updates: jax.Array
 
@@ -68,9 +67,10 @@ class PolicyGradient:
         spec = environment.spec
         self.spec, self.method, self.learner, self.network = spec, method, learner, network
         self.actor = Actor(spec, network)
-        self.critic = CRITICS[method.estimator](spec, network)
-        self.trace = partial(traces.dt, eta=method.eta) if method.trace == "dt" else TRACES[method.trace]
-        steps = learner.epochs * learner.minibatches
+        self.critic = ESTIMATORS[method.estimator].critic(spec, network)
+        self.reward_model = RewardModel(spec, network) if ESTIMATORS[method.estimator].reward_model else None
+        self.epochs = learner.epochs * method.epochs_factor
+        steps = self.epochs * learner.minibatches
 
         def learning_rate(step):
             # constant within an update, falling to 0 over all of them
@@ -91,7 +91,7 @@ class PolicyGradient:
     def init(self, key: jax.Array) -> LearnerState:
         """Fresh parameters; the replay is made with the first window's shapes by `with_replay`."""
         spec, agents = self.spec, len(self.spec.agents)
-        actor_key, critic_key = jax.random.split(key)
+        actor_key, critic_key, reward_key = jax.random.split(key, 3)
         hidden = jnp.zeros((agents, 1, self.hidden_size), jnp.float32)
         begins = jnp.ones((1, 1), bool)
         observation = jnp.zeros((1, agents, 1, spec.observation_size), jnp.float32)
@@ -100,9 +100,15 @@ class PolicyGradient:
         joint = jnp.zeros((1, agents, 1, agents * spec.actions.size), jnp.float32)
         actor = self.actor.init(actor_key, hidden, observation, available, begins)
         critic = self.critic.init(critic_key, hidden, state, joint, begins)
+        reward_model = None
+        if self.reward_model:
+            actions = jnp.zeros((1, agents, 1, spec.actions.size), jnp.float32)
+            model = self.reward_model.init(reward_key, state, actions)
+            reward_model = Trained(model, self.optimiser.init(model))
         return LearnerState(
             actor=Trained(actor, self.optimiser.init(actor)),
             critic=Trained(critic, self.optimiser.init(critic)),
+            reward_model=reward_model,
             replay=None,
             updates=jnp.zeros((), jnp.int32),
         )
@@ -113,7 +119,8 @@ class PolicyGradient:
         return state._replace(replay=empty_replay(rollout.window, places)) if places > 1 else state
 
     def networks(self, state: LearnerState) -> dict[str, Any]:
-        return {"actor": state.actor.params, "critic": state.critic.params}
+        model = {"reward_model": state.reward_model.params} if self.reward_model else {}
+        return {"actor": state.actor.params, "critic": state.critic.params} | model
 
     def explore(self, state: LearnerState) -> Act:
         return self.act(state.actor.params)
@@ -134,7 +141,7 @@ class PolicyGradient:
 
     def _joint(self, window: Window, policy: jax.Array, beyond: jax.Array | None = None) -> jax.Array | None:
         """What the EQ critic sees of actions; beyond: [1, N, B, ...], the action after the window's last step."""
-        if self.method.estimator != "gpae":
+        if not isinstance(self.critic, CounterfactualCritic):
             return None
         action = window.action if beyond is None else jnp.concatenate([window.action, beyond])
         available = window.view.available[: len(action)]
@@ -143,7 +150,7 @@ class PolicyGradient:
     # -------------------------------------------------------------------------------------------------- what is frozen
 
     def _freeze(self, key, actor, critic, window: Window, policies):
-        """(log pi [T, N, B], policy features [T, N, B, A], values [T + 1, N, B], critic hidden after T steps).
+        """(policies [T, N, B], log pi [T, N, B], values [T + 1, N, B], critic hidden after T steps).
 
         The action after the last step is drawn from the policy and never executed: EQ needs the others' action there.
         """
@@ -154,34 +161,39 @@ class PolicyGradient:
         features = policies.features()
         joint = self._joint(window, features, beyond=last.sample(key))
         value, hidden = self.critic.apply(critic, window.critic_hidden, window.view.state, joint, window.begins)
-        return taken.log_prob(window.action), features[:-1], value, hidden[-2]
+        return taken, taken.log_prob(window.action), value, hidden[-2]
 
-    def _estimate(self, window: Window, log_prob, policy, value, filled) -> tuple[Frozen, dict[str, jax.Array]]:
-        """Advantages (Eqs. 5 and 7; with V for EQ this is GAE, Eq. 1) and targets (Eq. 11) for the whole batch."""
-        learner = self.learner
-        weight = filled.astype(value.dtype)
-        log_ratio = log_prob - window.log_prob
-        trace = self.trace(log_ratio, learner.lam)
-        raw = gpae.advantage(window.reward, window.done, value[:-1], value[-1], trace, learner.gamma)
-        target = gpae.value_target(raw, value[:-1], log_ratio)
-        mean = jnp.average(raw.mean((0, 1)), weights=weight)
-        variance = jnp.average(((raw - mean) ** 2).mean((0, 1)), weights=weight)
-        advantage = (raw - mean) / (jnp.sqrt(variance) + 1e-8)
-        error = jnp.average(((target - value[:-1]) ** 2).mean((0, 1)), weights=weight)
-        spread = jnp.average(jnp.std(raw, axis=1).mean(0), weights=weight)
-        samples = jnp.broadcast_to(weight, window.reward.shape)
-        metrics = {
-            "advantage_mean": mean,
-            "advantage_std": jnp.sqrt(variance),
-            "advantage_spread_between_agents": spread,
-            "value_mean": jnp.average(value[:-1].mean((0, 1)), weights=weight),
-            "value_error": error,
-            "trace_mean": jnp.average(trace.mean((0, 1)), weights=weight),
-            "individual_distance": ratios.individual_distance(trace, log_ratio, learner.lam, samples),
-            "joint_distance": ratios.joint_distance(trace, log_ratio, learner.lam, samples),
-            "truncation_gap": ratios.truncation_gap(trace, log_ratio, learner.lam, samples),
-        }
-        return Frozen(log_prob, policy, value[:-1], advantage, target, weight), metrics
+    def _expected_reward(self, key, params, window: Window, policies: Policy) -> jax.Array | None:
+        """E_{a^i ~ pi^i}[r(s, a^i, a^{-i})], [T, N, B]: exact for discrete actions, from draws for continuous ones."""
+        if self.reward_model is None:
+            return None
+        agents, size = len(self.spec.agents), self.spec.actions.size
+        state, available = window.view.state[:-1], window.view.available[:-1]
+        if isinstance(self.spec.actions, Discrete):
+            own = jnp.broadcast_to(jnp.eye(size)[:, None, None, None], (size, 1, agents, 1, size))
+            weights = jnp.moveaxis(policies.features(), -1, 0)
+        else:
+            draws = jax.vmap(policies.sample)(jax.random.split(key, self.method.action_samples))
+            own, weights = action_features(draws, available), jnp.float32(1 / self.method.action_samples)
+        taken = action_features(window.action, available)
+        rewards = self.reward_model.apply(params, state, taken, own, method=RewardModel.exchanged)
+        return jnp.sum(weights * rewards, axis=0)
+
+    def _fit_reward_model(self, trained: Trained, window: Window, weight) -> tuple[Trained, dict[str, jax.Array]]:
+        """As many gradient steps on the squared error as the critic takes, each on the whole batch."""
+        actions = action_features(window.action, window.view.available[:-1])
+
+        def loss(params):
+            error = self.reward_model.apply(params, window.view.state[:-1], actions) - window.reward
+            return jnp.average(jnp.mean(error**2, axis=0), weights=weight)
+
+        def step(trained, _):
+            error, gradients = jax.value_and_grad(loss)(trained.params)
+            updates, optimiser = self.optimiser.update(gradients, trained.optimiser, trained.params)
+            return Trained(optax.apply_updates(trained.params, updates), optimiser), error
+
+        trained, errors = jax.lax.scan(step, trained, length=self.epochs * self.learner.minibatches)
+        return trained, {"reward_model_loss": jnp.mean(errors)}
 
     # ---------------------------------------------------------------------------------------------------------- losses
 
@@ -218,7 +230,7 @@ class PolicyGradient:
 
         def error(value):
             if learner.value_loss == "huber":
-                return optax.huber_loss(value, frozen.target, learner.huber_delta)
+                return optax.huber_loss(value, frozen.target, delta=learner.huber_delta)
             return (value - frozen.target) ** 2
 
         loss = 0.5 * jnp.sum(jnp.maximum(error(value), error(near)) * frozen.weight) / samples
@@ -255,7 +267,7 @@ class PolicyGradient:
 
         Returns the new state, the critic's hidden state after the rollout [N, B, H], and scalar metrics.
         """
-        freeze_key, epoch_key = jax.random.split(key)
+        freeze_key, reward_key, epoch_key = jax.random.split(key, 3)
         window, policies, replay = rollout.window, rollout.policies, state.replay
         batch = window.reward.shape[1]
         filled, newest = jnp.ones(batch, bool), 0
@@ -264,13 +276,33 @@ class PolicyGradient:
             replay = push(replay, window)
             window, filled = gather(replay)
             policies = None  # those of older windows are out of date
-        log_prob, policy, value, hidden = self._freeze(
+        policies, log_prob, value, hidden = self._freeze(
             freeze_key, state.actor.params, state.critic.params, window, policies
         )
-        frozen, metrics = self._estimate(window, log_prob, policy, value, filled)
+        reward_model = state.reward_model
+        expected = self._expected_reward(reward_key, reward_model and reward_model.params, window, policies)
+        learner = self.learner
+        found, metrics = estimate(self.method, learner.gamma, learner.lam, window, log_prob, value, filled, expected)
+        if reward_model is not None:
+            reward_model, seen = self._fit_reward_model(reward_model, window, found.weight)
+            metrics |= seen
+        frozen = Frozen(log_prob, policies.features(), value[:-1], found.advantage, found.target, found.weight)
+        window = window._replace(disturbance=None)
         (actor, critic), seen = self._epochs(epoch_key, (state.actor, state.critic), window, frozen)
         hidden = jax.lax.dynamic_slice_in_dim(hidden, newest * batch, batch, axis=1)
-        return LearnerState(actor, critic, replay, state.updates + 1), hidden, metrics | seen
+        return LearnerState(actor, critic, reward_model, replay, state.updates + 1), hidden, metrics | seen
+
+    def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
+        """Raw advantages [T, N, B] of a rollout, by the `networks` of any moment."""
+        freeze_key, reward_key = jax.random.split(key)
+        window, learner = rollout.window, self.learner
+        policies, log_prob, value, _ = self._freeze(
+            freeze_key, networks["actor"], networks["critic"], window, rollout.policies
+        )
+        expected = self._expected_reward(reward_key, networks.get("reward_model"), window, policies)
+        filled = jnp.ones(window.reward.shape[1], bool)
+        found, _ = estimate(self.method, learner.gamma, learner.lam, window, log_prob, value, filled, expected)
+        return found.raw
 
     def _epochs(self, key, networks: tuple[Trained, Trained], window: Window, frozen: Frozen):
         """The gradient steps of an update; returns the two networks and the mean of what the steps saw."""
@@ -303,5 +335,5 @@ class PolicyGradient:
         def epoch(networks, key):
             return jax.lax.scan(step, networks, shuffled(key) if whole is None else whole)
 
-        networks, seen = jax.lax.scan(epoch, networks, jax.random.split(key, self.learner.epochs))
+        networks, seen = jax.lax.scan(epoch, networks, jax.random.split(key, self.epochs))
         return networks, jax.tree.map(jnp.mean, seen)

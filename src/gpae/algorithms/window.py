@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.environments.base import State, View
+from gpae.environments.base import Disturbance, State, View
 from gpae.networks.policies import Policy
 
 
@@ -18,6 +18,7 @@ class Window(NamedTuple):
     log_prob: [T, N, B], log mu(a | o) of the policy that acted
     reward: [T, B]
     done: bool [T, B]
+    disturbance: leaves [T, B], of a task that replaces actions
     actor_hidden, critic_hidden: [N, B, H], before the first step: a window is unrolled from its own
     """
 
@@ -27,11 +28,12 @@ class Window(NamedTuple):
     log_prob: jax.Array
     reward: jax.Array
     done: jax.Array
+    disturbance: Disturbance | None
     actor_hidden: jax.Array
     critic_hidden: jax.Array
 
 
-# The axis of the environments in each leaf of a window.
+# The axis of the environments in each leaf of a window that nothing disturbed.
 ENVIRONMENT_AXIS = Window(
     view=View(observation=2, state=1, available=2),
     begins=1,
@@ -39,6 +41,7 @@ ENVIRONMENT_AXIS = Window(
     log_prob=2,
     reward=1,
     done=1,
+    disturbance=None,
     actor_hidden=1,
     critic_hidden=1,
 )
@@ -76,7 +79,10 @@ def gather(replay: Replay) -> tuple[Window, jax.Array]:
 
     places, _, batch = replay.windows.reward.shape
     filled = jnp.repeat(jnp.arange(places) < replay.written, batch)
-    return jax.tree.map(beside, replay.windows, ENVIRONMENT_AXIS), filled
+    axes = ENVIRONMENT_AXIS
+    if replay.windows.disturbance is not None:
+        axes = axes._replace(disturbance=Disturbance(agent=1, replaced=1))
+    return jax.tree.map(beside, replay.windows, axes), filled
 
 
 class Frozen(NamedTuple):

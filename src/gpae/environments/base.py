@@ -39,6 +39,7 @@ class Spec:
     actions: Discrete or Continuous
     horizon: most steps an episode can last
     has_winner: whether an episode can be won (SMAX) or only scored
+    disturbs: whether the task replaces actions of its agents
     """
 
     name: str
@@ -48,6 +49,7 @@ class Spec:
     actions: Discrete | Continuous
     horizon: int
     has_winner: bool
+    disturbs: bool = False
 
 
 class View(NamedTuple):
@@ -76,25 +78,15 @@ class Episode(NamedTuple):
     won: jax.Array
 
 
-class Stop(NamedTuple):
-    """A disturbance of one agent a step, of discrete tasks.
+class Disturbance(NamedTuple):
+    """What a task did to its agents' choice.
 
     agent: int32 [B], the agent that was drawn
     replaced: bool [B], whether its action was replaced at this step
-    action: int32, by which
     """
 
     agent: jax.Array
     replaced: jax.Array
-    action: jax.Array
-
-
-def executed(action: jax.Array, stop: Stop | None) -> jax.Array:
-    """The actions that took place, where these were chosen; int32 [N, B]."""
-    if stop is None:
-        return action
-    drawn = jnp.arange(len(action))[:, None] == stop.agent
-    return jnp.where(drawn & stop.replaced, stop.action, action)
 
 
 class Step(NamedTuple):
@@ -105,7 +97,8 @@ class Step(NamedTuple):
     agent_done: bool [N, B], the agent is out (dead, or the episode is over)
     done: bool [B], the episode is over, by its rules or by the time limit
     episode: its statistics
-    stop: where the task disturbs its agents
+    disturbance, executed: of a task that disturbs its agents, and the actions that took place, like those chosen
+    reached: the state that the step led to, over which a new episode may have begun; of environments that can be drawn
     """
 
     view: View
@@ -113,7 +106,9 @@ class Step(NamedTuple):
     agent_done: jax.Array
     done: jax.Array
     episode: Episode
-    stop: Stop | None = None
+    disturbance: Disturbance | None = None
+    executed: jax.Array | None = None
+    reached: State | None = None
 
 
 class Environment(Protocol):

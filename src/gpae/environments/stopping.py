@@ -1,20 +1,23 @@
 """The motivation experiment's irregularity: now and then one agent's action is replaced by "stop" (Section 3.1)."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 
-from gpae.environments.base import Environment, State, Step, Stop, View, executed
+from gpae.environments.base import Disturbance, Environment, State, Step, View
 from gpae.environments.smax.rules import STOP
 
 
 class Stopping:
     """A SMAX environment in which, with `probability` a step, an agent drawn at random stops instead of what it chose.
 
-    The actions that were executed are what a learner learns from: `Step.stop` says which they were.
+    A learner learns from the actions that were executed.
     """
 
     def __init__(self, environment: Environment, probability: float):
-        self.environment, self.probability, self.spec = environment, probability, environment.spec
+        self.environment, self.probability = environment, probability
+        self.spec = replace(environment.spec, disturbs=True)
 
     def reset(self, key: jax.Array, batch: int) -> tuple[State, View]:
         """As the environment's own."""
@@ -28,10 +31,8 @@ class Stopping:
         """action: int32 [N, B], as the agents chose it."""
         agents, batch = action.shape
         step_key, agent_key, coin_key = jax.random.split(key, 3)
-        stop = Stop(
-            agent=jax.random.randint(agent_key, (batch,), 0, agents, jnp.int32),
-            replaced=jax.random.bernoulli(coin_key, self.probability, (batch,)),
-            action=jnp.int32(STOP),
-        )
-        state, step = self.environment.step(step_key, state, executed(action, stop))
-        return state, step._replace(stop=stop)
+        agent = jax.random.randint(agent_key, (batch,), 0, agents, jnp.int32)
+        replaced = jax.random.bernoulli(coin_key, self.probability, (batch,))
+        executed = jnp.where((jnp.arange(agents)[:, None] == agent) & replaced, STOP, action)
+        state, step = self.environment.step(step_key, state, executed)
+        return state, step._replace(disturbance=Disturbance(agent, replaced), executed=executed)

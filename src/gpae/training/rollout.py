@@ -46,6 +46,8 @@ def collect(
         policies, after = act(hidden, view, begins)
         action = policies.sample(act_key)
         following, step = environment.step(step_key, state, action)
+        if environment.spec.disturbs:
+            action = step.executed
         ended = step.done
         episodes = {
             "episodes": jnp.sum(ended.astype(jnp.float32)),
@@ -53,12 +55,13 @@ def collect(
             "episode_length": jnp.sum(jnp.where(ended, step.episode.length, 0).astype(jnp.float32)),
             "episode_won": jnp.sum((ended & step.episode.won).astype(jnp.float32)),
         }
-        seen = (state, view, begins, policies, action, policies.log_prob(action), step.reward, ended, episodes)
+        log_prob = policies.log_prob(action)
+        seen = (state, view, begins, policies, action, log_prob, step.reward, ended, step.disturbance, episodes)
         return (following, step.view, ended, after), seen
 
     carry = (runner.environment, runner.view, runner.begins, runner.actor_hidden)
     (state, view, begins, hidden), seen = jax.lax.scan(one, carry, jax.random.split(key, steps))
-    states, views, beginnings, policies, action, log_prob, reward, done, episodes = seen
+    states, views, beginnings, policies, action, log_prob, reward, done, disturbance, episodes = seen
     beyond, _ = act(hidden, view, begins)
 
     def with_last(sequence, last):
@@ -71,6 +74,7 @@ def collect(
         log_prob=log_prob,
         reward=reward,
         done=done,
+        disturbance=disturbance,
         actor_hidden=runner.actor_hidden,
         critic_hidden=runner.critic_hidden,
     )

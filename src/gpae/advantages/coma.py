@@ -1,0 +1,27 @@
+"""Counterfactual advantages of one step: COMA's."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def advantage(reward: jax.Array, done: jax.Array, value: jax.Array, bootstrap: jax.Array, gamma: float) -> jax.Array:
+    """One-step counterfactual advantage (COMA; "Generalized Per-Agent Advantage Estimation", Eq. 2).
+
+        A^i = Q(s, a) - E_{a^i ~ pi^i}[Q(s, a^i, a^{-i})]
+
+    With EQ^i for the baseline and one step for Q, which also serves continuous actions, that is the TD error
+
+        A^i_t = r_t + gamma (1 - d_t) EQ^i(s_{t+1}, a^{-i}_{t+1}) - EQ^i(s_t, a^{-i}_t)
+
+    reward: [T, B], shared by the agents
+    done: [T, B], bool; the episode ended with step t
+    value: [T, N, B], EQ^i(s_t, a^{-i}_t)
+    bootstrap: [N, B], EQ^i(s_T, a^{-i}_T) of the state after the last step
+    gamma: discount a step
+    Returns A^i_t, [T, N, B].
+    """
+    chex.assert_equal_shape((reward, done))
+    chex.assert_shape(value, (len(reward), len(bootstrap), reward.shape[1]))
+    discount = jnp.where(done, 0.0, gamma).astype(value.dtype)[:, None]
+    return reward[:, None] + discount * jnp.concatenate([value[1:], bootstrap[None]]) - value

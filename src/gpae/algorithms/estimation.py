@@ -1,0 +1,145 @@
+"""From what an update holds fixed to advantages, value targets and what is worth knowing of them.
+
+A new estimator is one function in gpae.advantages and one row of ESTIMATORS.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gpae.advantages import coma, dae, gpae, ratios, traces
+from gpae.algorithms.window import Window
+from gpae.config import PolicyGradientMethod
+from gpae.networks.actor_critic import CounterfactualCritic, ValueCritic
+
+TRACES = {"dt": traces.dt, "st": traces.st, "it": traces.it, "none": traces.none}
+
+
+class Samples(NamedTuple):
+    """What an estimator works with.
+
+    reward: [T, B]; done: bool [T, B]
+    value: [T, N, B], V or EQ; bootstrap: [N, B], the same after the last step
+    trace: [T, N, B], lambda inside; ratio: trace / lambda
+    expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
+    """
+
+    reward: jax.Array
+    done: jax.Array
+    value: jax.Array
+    bootstrap: jax.Array
+    trace: jax.Array
+    ratio: jax.Array
+    expected_reward: jax.Array | None
+
+
+def _traced(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
+    return gpae.advantage(*samples[:5], gamma)
+
+
+def _one_step(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
+    return coma.advantage(*samples[:4], gamma)
+
+
+def _difference(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
+    gae = gpae.advantage(*samples[:5], gamma)
+    return dae.advantage(gae, samples.expected_reward, samples.done, samples.ratio, gamma, method.beta)
+
+
+class Estimator(NamedTuple):
+    """advantage: (samples, method, gamma) -> [T, N, B]; critic: V or EQ; reward_model: whether it needs one."""
+
+    advantage: Callable[[Samples, PolicyGradientMethod, float], jax.Array]
+    critic: type
+    reward_model: bool = False
+
+
+ESTIMATORS = {
+    "gae": Estimator(_traced, ValueCritic),  # Eq. 1: Eq. 5 with V for EQ
+    "gpae": Estimator(_traced, CounterfactualCritic),  # Eqs. 5 and 7
+    "coma": Estimator(_one_step, CounterfactualCritic),  # Eq. 2
+    "dae": Estimator(_difference, ValueCritic, reward_model=True),  # Eq. 3
+}
+
+
+def trace_of(method: PolicyGradientMethod):
+    """(log_ratio, lam) -> weights, as gpae.advantages.traces."""
+    return partial(traces.dt, eta=method.eta) if method.trace == "dt" else TRACES[method.trace]
+
+
+class Estimates(NamedTuple):
+    """advantage: [T, N, B], raw and normalised; target: [T, N, B]; weight: [B], what a sample counts."""
+
+    raw: jax.Array
+    advantage: jax.Array
+    target: jax.Array
+    weight: jax.Array
+
+
+def estimate(
+    method: PolicyGradientMethod,
+    gamma: float,
+    lam: float,
+    window: Window,
+    log_prob: jax.Array,
+    value: jax.Array,
+    filled: jax.Array,
+    expected_reward: jax.Array | None,
+) -> tuple[Estimates, dict[str, jax.Array]]:
+    """Advantages and targets (Eq. 11, by which every estimator's critic learns) for the whole batch, and metrics.
+
+    log_prob: [T, N, B], log pi(a | o) of the current policy; value: [T + 1, N, B]; filled: bool [B]
+    """
+    weight = filled.astype(value.dtype)
+    log_ratio = log_prob - window.log_prob
+    trace = trace_of(method)(log_ratio, lam)
+    ratio = trace_of(method)(log_ratio, 1.0)
+    samples = Samples(window.reward, window.done, value[:-1], value[-1], trace, ratio, expected_reward)
+    raw = ESTIMATORS[method.estimator].advantage(samples, method, gamma)
+    target = gpae.value_target(_traced(samples, method, gamma), value[:-1], log_ratio)
+
+    def average(x):
+        return jnp.average(x.reshape(-1, x.shape[-1]).mean(0), weights=weight)
+
+    mean = average(raw)
+    deviation = jnp.sqrt(average((raw - mean) ** 2))
+    each = jnp.broadcast_to(weight, window.reward.shape)
+    metrics = {
+        "advantage_mean": mean,
+        "advantage_std": deviation,
+        "advantage_spread_between_agents": average(jnp.std(raw, axis=1)),
+        "value_mean": average(value[:-1]),
+        "value_error": average((target - value[:-1]) ** 2),
+        "trace_mean": average(trace),
+        "individual_distance": ratios.individual_distance(trace, log_ratio, lam, each),
+        "joint_distance": ratios.joint_distance(trace, log_ratio, lam, each),
+        "truncation_gap": ratios.truncation_gap(trace, log_ratio, lam, each),
+    }
+    if window.disturbance is not None:
+        metrics |= advantage_gaps(raw, window, weight)
+    return Estimates(raw, (raw - mean) / (deviation + 1e-8), target, weight), metrics
+
+
+def advantage_gaps(raw: jax.Array, window: Window, weight: jax.Array) -> dict[str, jax.Array]:
+    """How much less the drawn agent is credited than the others (section 3.1 and Figure 1(a) of the GPAE paper).
+
+        Delta A_t = mean_{j != i} A^j_t - A^i_t,  i the drawn agent
+
+    over the steps at which its action was replaced, and over those at which it was drawn and let be. Steps at which it
+    had no choice, being dead, do not count. 0 where no step counts.
+    """
+    agents = raw.shape[1]
+    drawn = jnp.arange(agents)[:, None] == window.disturbance.agent[:, None]  # [T, N, B]
+    own = jnp.sum(jnp.where(drawn, raw, 0.0), axis=1)
+    gap = (raw.sum(axis=1) - own) / (agents - 1) - own
+    choice = window.view.available[: len(raw)].sum(axis=-1) > 1
+    counts = jnp.any(drawn & choice, axis=1) * weight
+
+    def mean(where):
+        return jnp.sum(jnp.where(where, gap, 0.0) * counts) / jnp.maximum(jnp.sum(where * counts), 1.0)
+
+    replaced = window.disturbance.replaced
+    return {"advantage_gap": mean(replaced), "advantage_gap_elsewhere": mean(~replaced)}
