@@ -201,6 +201,11 @@ def _fits(params: Params, planned: Job) -> None:
             f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.minibatches: {learner.minibatches} does"
             f" not divide the {learner.environments} environments; allowed: their divisors"
         )
+    if isinstance(learner, ValueLearner) and learner.buffer_windows < learner.environments:
+        raise ConfigError(
+            f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.buffer_windows: {learner.buffer_windows}"
+            f" is fewer than the {learner.environments} environments; allowed: {learner.environments} or more"
+        )
     if planned.total_steps % planned.evaluation_interval:
         raise ConfigError(
             f"{profile}: evaluation_interval: {planned.evaluation_interval} does not divide total_steps"

@@ -90,6 +90,20 @@ class Experience(NamedTuple):
     done: jax.Array
 
 
+class Batch(NamedTuple):
+    """Sampled windows with the time axis first.
+
+    view: leaves [T + 1, ...]; begins: bool [T + 1, B], the step begins an episode
+    action: int32 [T, N, B]; reward: float32 [T, B]; done: bool [T, B]
+    """
+
+    view: View
+    begins: jax.Array
+    action: jax.Array
+    reward: jax.Array
+    done: jax.Array
+
+
 class ValueDecomposition:
     """The learner of one job; its methods are pure.
 
@@ -178,8 +192,8 @@ class ValueDecomposition:
         rest = (jnp.moveaxis(leaf, -1, 0) for leaf in (window.action, window.reward, window.done))
         return jax.tree.map(lambda leaf: leaf[:, None], Experience(states, *rest))
 
-    def _sample(self, key: jax.Array, buffer: Any) -> tuple[View, jax.Array, Experience]:
-        """Windows from the buffer: views [T + 1, ...], bool begins [T + 1, B], and the experience with B last."""
+    def _sample(self, key: jax.Array, buffer: Any) -> Batch:
+        """`batch_size` windows drawn from the buffer with replacement."""
         experience = jax.tree.map(lambda leaf: leaf[:, 0], self.buffer.sample(buffer, key).experience)
         batch, time = jax.tree.leaves(experience.states)[0].shape[:2]
 
@@ -191,27 +205,27 @@ class ValueDecomposition:
         def apart(leaf):
             return jnp.moveaxis(leaf.reshape(*leaf.shape[:-2], time, batch, leaf.shape[-1]), -3, 0)
 
-        rest = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
-        experience = Experience(None, *rest)
-        begins = jnp.concatenate([jnp.ones((1, batch), bool), experience.done])
-        return jax.tree.map(apart, view), begins, experience
+        action, reward, done = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
+        begins = jnp.concatenate([jnp.ones((1, batch), bool), done])
+        return Batch(jax.tree.map(apart, view), begins, action, reward, done)
 
     # --------------------------------------------------------------------------------------------------------- learning
 
-    def _loss(self, online: Networks, target: Networks, view: View, begins: jax.Array, experience: Experience):
+    def _loss(self, online: Networks, target: Networks, batch: Batch):
         """The mean squared error of the mixed values [T, M, B] from their targets, and metrics."""
-        learner = self.learner
+        view, learner = batch.view, self.learner
+        hidden = self._empty(batch.begins.shape[1])
 
         def q_values(params):
-            return self.agent.apply(params, self._empty(begins.shape[1]), view.observation, begins)[0]
+            return self.agent.apply(params, hidden, view.observation, batch.begins)[0]
 
         q = q_values(online.agent)
-        chosen = taken(q[:-1], experience.action)
+        chosen = taken(q[:-1], batch.action)
         following = double_q(q[1:], q_values(target.agent)[1:], view.available[1:])
         value = self.mixer.apply(online.mixer, chosen, view.state[:-1])
         next_value = self.mixer.apply(target.mixer, following, view.state[1:])
-        reward = learner.reward_scale * experience.reward
-        aim = jax.lax.stop_gradient(td_target(reward, experience.done, next_value, learner.gamma))
+        reward = learner.reward_scale * batch.reward
+        aim = jax.lax.stop_gradient(td_target(reward, batch.done, next_value, learner.gamma))
         loss = jnp.mean((value - aim) ** 2)
         return loss, {"value_loss": loss, "q_mean": chosen.mean(), "target_mean": aim.mean()}
 
@@ -221,7 +235,7 @@ class ValueDecomposition:
         def epoch(carry, key):
             online, optimiser = carry
             batch = self._sample(key, buffer)
-            (_, metrics), gradients = jax.value_and_grad(self._loss, has_aux=True)(online, target, *batch)
+            (_, metrics), gradients = jax.value_and_grad(self._loss, has_aux=True)(online, target, batch)
             steps, optimiser = self.optimiser.update(gradients, optimiser, online)
             online = jax.tree.map(lambda param, step: param - rate * step, online, steps)
             return (online, optimiser), metrics | {"gradient_norm": optax.global_norm(gradients)}
