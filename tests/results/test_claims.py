@@ -33,7 +33,7 @@ def test_the_papers_numbers_again_are_consistent_and_keep_their_order(study):
     assert held.verdict == "ordering holds" and held.p < 0.05 and held.paper_p < 0.001
     assert held.paper_value == 484 and 0 < held.low < held.measured_value < held.high
     assert len(held.sources.split()) == 4 and all(source.endswith(".parquet") for source in held.sources.split())
-    assert values["DAE"].verdict == "not run" and values["DAE"].reason == "method not in this project"
+    assert values["DAE"].verdict == "not run" and values["DAE"].reason == "not in this profile"
     assert orderings["GPAE (on)", "DAE"].verdict == "not run"
     assert ("MAPPO", "DAE") not in orderings and ("MAPPO", "GPAE (off)") not in orderings
 
@@ -123,7 +123,7 @@ def test_a_verdict_in_one_line(study):
         "consistent       gpae table 2: hopper_3x1: MAPPO: paper 1088, measured 1090, difference +2 ["
     )
     assert "GPAE (off) > MAPPO: paper 484, measured 486.7" in claims.line(orderings["GPAE (off)", "MAPPO"])
-    assert claims.line(values["DAE"]).endswith("DAE: paper 1050 (method not in this project)")
+    assert claims.line(values["DAE"]).endswith("DAE: paper 1050 (not in this profile)")
 
 
 def test_mistakes_in_a_claims_file_are_named(tmp_path):

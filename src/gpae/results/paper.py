@@ -1,25 +1,30 @@
-"""What a paper says: its numbers, read from params/claims/, and how it made them."""
+"""What a paper says: its numbers and how it made them, read from params/claims/<paper>.csv and .yaml."""
 
 import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from gpae.config import ConfigError, Params
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from gpae.config import ConfigError, Count, Params
 
 COLUMNS = ("paper", "table", "task", "metric", "method", "mean", "std", "note")
 
 
-class Protocol(NamedTuple):
-    """environment steps a run, seeds, and the first word of the labels of the methods that the paper proposes."""
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Protocol:
+    """params/claims/<paper>.yaml.
 
-    steps: int
-    seeds: int
+    steps: environment steps of a run
+    seeds: runs of each method on each task
+    own: the first word of the labels of the methods that the paper proposes
+    """
+
+    steps: Count
+    seeds: Count
     own: str
-
-
-PROTOCOLS = {"gpae": Protocol(10_000_000, 5, "GPAE")}  # Section 5.1
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,5 @@ def of_experiment(params: Params, experiment: str) -> tuple[list[Value], Protoco
     claims = params.experiment(experiment).claims
     if claims is None:
         return [], None
-    if claims.paper not in PROTOCOLS:
-        source = params.folder / "experiments" / f"{experiment}.yaml"
-        raise ConfigError(f"{source}: claims.paper: {claims.paper!r} has no protocol; allowed: {', '.join(PROTOCOLS)}")
-    return [value for value in read(params.folder, claims.paper) if value.table == claims.table], PROTOCOLS[
-        claims.paper
-    ]
+    values = [value for value in read(params.folder, claims.paper) if value.table == claims.table]
+    return values, params.load(Protocol, "claims", claims.paper)
