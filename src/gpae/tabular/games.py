@@ -42,12 +42,12 @@ def random_game(seed: int, states: int = 4, actions=(2, 3), observations: int = 
 
 
 def delayed_game(distances: int, gamma: float) -> tuple[Game, list[np.ndarray]]:
-    """A game in which agent 0's action matters only through a reward k steps later, k = 0 .. distances - 1; its policies.
+    """A game in which agent 0's action matters only through a reward k steps later, and its policies.
 
-    In state k agent 0 draws 0 or 1 with equal chances and agent 1, whose action never matters, does so too; the reward
-    k steps later is what agent 0 drew, all others are 0, and the episode ends with it. The states from `distances` on
-    are the ways from there, on which both agents have nothing to choose: first those of a 0, then those of a 1, the
-    last step's first.
+    In state k = 0 .. distances - 1 both agents draw 0 or 1 with equal chances; agent 1's action never matters. The
+    reward k steps later is what agent 0 drew, all others are 0, and the episode ends with it. The states from
+    `distances` on are the ways from there, on which nobody has a choice: first those after a 0, then those after a 1,
+    the last step's first.
     """
     longest = distances - 1
     states = distances + 2 * longest

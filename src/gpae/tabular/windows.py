@@ -22,7 +22,8 @@ class Windows(NamedTuple):
 
     def log_ratio(self, pi, mu) -> np.ndarray:
         """log(pi / mu) of the actions executed, [T, agent, W]."""
-        return np.stack([np.log(pi[i] / mu[i])[self.state, self.action[:, i]] for i in (0, 1)], axis=1)[:-1]
+        chosen = [(self.state[:-1], self.action[:-1, i]) for i in (0, 1)]
+        return np.stack([np.log(pi[i][chosen[i]] / mu[i][chosen[i]]) for i in (0, 1)], axis=1)
 
     def mean(self, sample, condition, shape) -> np.ndarray:
         """Mean of sample [W] given each value of condition, a tuple of index arrays [W] into shape."""
@@ -32,16 +33,18 @@ class Windows(NamedTuple):
         return total / probability
 
 
-def all_windows(game: Game, policies, steps: int) -> Windows:
+def all_windows(game: Game, policies, steps: int, first: np.ndarray | None = None) -> Windows:
     """Enumerates the windows from every first state, as agent 0 sees the game, until the episode's end or T steps.
+
+    first: the first states, all where it is not given.
 
     After an end the window repeats one state and action, which the estimators must not look at.
     """
     states, *sizes = game.reward.shape
     joint = own_first(policies, 0).joint.reshape(states, -1)
-    state, probability = [np.arange(states)], np.ones(states)
+    state = [np.arange(states) if first is None else first]
+    probability, over = np.ones(len(state[0])), np.zeros(len(state[0]), bool)
     action, reward, done = [], [], []
-    over = np.zeros(states, bool)
 
     def branch(outcomes):
         """Multiplies every window by its outcomes [W, K], and drops those that cannot be; returns the outcome."""
