@@ -179,6 +179,18 @@ def over_seeds(diagnostics: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(seeds="size", mean="mean", std="std", sem="sem")
 
 
+def over_training(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """A row a task, method, quantity and seed: `value`, the mean over all updates in which there was one, `env_steps`.
+
+    At the end of a training the learning rate is near 0, policies hardly move, and what depends on their ratios goes
+    to 0 with it; that is why tables print the mean over the training and not its last value.
+    """
+    weighted = diagnostics.assign(value=diagnostics["value"] * diagnostics["updates"])
+    groups = weighted.groupby([*_KEY, "quantity", "seed"], as_index=False)
+    found = groups.agg(value=("value", "sum"), updates=("updates", "sum"), env_steps=("env_steps", "max"))
+    return found.assign(value=found["value"] / found["updates"])
+
+
 def reported(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of the policy that tables and curves show: of a method that samples this one, else the greedy one."""
     samples = (rows["policy"] == "sampled").groupby([rows[name] for name in _KEY]).transform("any")

@@ -3,26 +3,33 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from gpae import plan
 from gpae.config import Override, Params
-from gpae.results import aggregate
+from gpae.results import aggregate, statistics
 from gpae.results.paper import Value, of_experiment
 
 NOT_RUN, NOT_SELECTED, NOT_HERE = "not run", "not in this profile", "method not in this project"
 NOT_FOR_IT = "the method cannot run on such tasks"
+NOT_MEASURED = "run, but there is no such quantity"
+SCORE = "score"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One task and method.
+    """One task, method and quantity.
 
     family, task, method: labels; task_name, method_name: in params/, the latter empty for a method of the paper alone
+    metric: as in params/claims: the family's score, or a training quantity of the metrics files
     budget, planned_seeds: what the profile asks for, environment steps and seeds; 0 where it asks for nothing
-    env_steps, seeds, mean .. high: the final sampled policy, as in schema.SUMMARY; NaN where nothing was measured
+    env_steps, seeds, mean .. high: of a score as in schema.SUMMARY, the last evaluation of the reported policy; of a
+        training quantity the means over the training, without IQM; NaN where nothing was measured
     missing: why nothing was measured, empty where it was
     changed: the profile's changes of the paper's learner and network
-    sources: the evaluation Parquets
+    sources: the evaluation Parquets, or the metrics Parquets of a training quantity
     """
 
     experiment: str
@@ -47,7 +54,33 @@ class Cell:
     sources: tuple[str, ...] = ()
 
 
-_MEASURED = ("env_steps", "seeds", "mean", "std", "iqm", "low", "high")
+_MEASURED = ["env_steps", "seeds", "mean", "std", "iqm", "low", "high"]
+
+
+class _Results:
+    """What was measured in a profile."""
+
+    def __init__(self, params: Params, profile: str, root: Path) -> None:
+        summary, evaluations = aggregate.read_summary(params, profile, root)
+        diagnostics, metrics = aggregate.read_diagnostics(params, profile, root)
+        self.scores = aggregate.final(summary)
+        self.diagnostics = aggregate.over_training(diagnostics)
+        self.sources = {*evaluations, *metrics}
+
+    def of(self, task: str, method: str, quantity: str) -> dict[str, Any]:
+        """The cell's _MEASURED, or nothing."""
+        rows = self.scores if quantity == SCORE else self.diagnostics
+        rows = rows[(rows["task"] == task) & (rows["method"] == method)]
+        if quantity == SCORE:
+            return next(iter(rows[_MEASURED].to_dict("records")), {})
+        rows = rows[rows["quantity"] == quantity]
+        return _over_seeds(rows) if len(rows) else {}
+
+
+def _over_seeds(rows: pd.DataFrame) -> dict[str, Any]:
+    found = statistics.moments(rows["value"].to_numpy())
+    mean, std = float(found.mean), float(found.std)
+    return {"env_steps": int(rows["env_steps"].max()), "seeds": found.seeds, "mean": mean, "std": std}
 
 
 def task_names(params: Params, profile: str, experiment: str) -> list[str]:
@@ -57,51 +90,57 @@ def task_names(params: Params, profile: str, experiment: str) -> list[str]:
     return sorted(names, key=lambda name: families.index(params.task(name).family))
 
 
-def _missing(method: str, fits: bool, planned: bool) -> str:
+def _missing(method: str, fits: bool, planned: bool, run: bool) -> str:
     if not method:
         return NOT_HERE
     if not fits:
         return NOT_FOR_IT
+    if run:
+        return NOT_MEASURED
     return NOT_RUN if planned else NOT_SELECTED
 
 
 def read(params: Params, profile: str, experiment: str, root: Path) -> list[Cell]:
-    """The whole table, task by task: the experiment's methods, the profile's others, then the paper's others."""
-    methods = dict.fromkeys((*params.experiment(experiment).methods, *plan.selection(params, profile, experiment)[1]))
+    """The whole table, task by task: the experiment's methods, the profile's others, then the paper's others; each
+    with the quantities of the experiment's layout."""
+    about = params.experiment(experiment)
+    methods = dict.fromkeys((*about.methods, *plan.selection(params, profile, experiment)[1]))
     values, _ = of_experiment(params, experiment)
-    labels = params.experiment(experiment).labels
-    columns = {labels.get(name, params.method(name).label): name for name in methods}
+    columns = {about.labels.get(name, params.method(name).label): name for name in methods}
     columns |= {value.method: "" for value in values if value.method not in columns}
     jobs = plan.jobs(params, profile, experiment)
-    rows, sources = aggregate.read_summary(params, profile, root)
-    rows = aggregate.final(rows)
+    results = _Results(params, profile, root)
     table = []
     for name in task_names(params, profile, experiment):
         task = params.task(name)
         family = params.family(task.family)
         override = params.profile(profile).overrides.get(task.family, Override())
-        claims = {v.method: v for v in values if v.task in (name, task.label) and v.metric == family.score}
+        claims = {(v.method, v.metric): v for v in values if v.task in (name, task.label)}
         for label, method in columns.items():
             changed = override.of(params.method(method).algorithm) if method else {}
             fits = not method or task.family in params.method(method).families
             planned = [job for job in jobs if (job.task_name, job.method_name) == (name, method)]
-            measured = rows.loc[(rows["task"] == name) & (rows["method"] == method), list(_MEASURED)].to_dict("records")
-            table.append(
-                Cell(
-                    experiment=experiment,
-                    family=family.label,
-                    task=task.label,
-                    task_name=name,
-                    method=label,
-                    method_name=method,
-                    metric=family.score,
-                    budget=planned[0].total_steps if planned else 0,
-                    planned_seeds=sum(len(job.seeds) for job in planned),
-                    paper=claims.get(label),
-                    missing="" if measured else _missing(method, fits, bool(planned)),
-                    changed=", ".join(f"{key} {value}" for key, value in changed.items()),
-                    sources=tuple(job.evaluation.as_posix() for job in planned if job.evaluation.as_posix() in sources),
-                    **(measured[0] if measured else {}),
+            for quantity in about.layout.quantities:
+                metric = family.score if quantity == SCORE else quantity
+                places = [job.evaluation if quantity == SCORE else job.metrics for job in planned]
+                sources = tuple(path.as_posix() for path in places if path.as_posix() in results.sources)
+                measured = results.of(name, method, quantity)
+                table.append(
+                    Cell(
+                        experiment=experiment,
+                        family=family.label,
+                        task=task.label,
+                        task_name=name,
+                        method=label,
+                        method_name=method,
+                        metric=metric,
+                        budget=planned[0].total_steps if planned else 0,
+                        planned_seeds=sum(len(job.seeds) for job in planned),
+                        paper=claims.get((label, metric)),
+                        missing="" if measured else _missing(method, fits, bool(planned), bool(sources)),
+                        changed=", ".join(f"{key} {value}" for key, value in changed.items()),
+                        sources=sources,
+                        **measured,
+                    )
                 )
-            )
     return table

@@ -13,7 +13,8 @@ from matplotlib.ticker import EngFormatter
 from gpae import plan
 from gpae.config import ConfigError, Params
 from gpae.plan import Job
-from gpae.results import aggregate, cells, claims, figures, schema, tables
+from gpae.results import aggregate, claims, figures, layout, schema, tables
+from gpae.results.cells import Cell
 from gpae.results.claims import Verdict
 
 _MEANING = {
@@ -86,26 +87,26 @@ def _picture(path: Path, profile: str) -> str:
 
 
 def _experiment(params: Params, profile: str, name: str, root: Path) -> dict[str, Any]:
-    table, jobs = cells.read(params, profile, name, root), plan.jobs(params, profile, name)
+    table, jobs = layout.read(params, profile, name, root), plan.jobs(params, profile, name)
+
+    def place(cell: Cell | None) -> dict[str, Any] | None:
+        if cell is None:
+            return None
+        made = [job for job in jobs if (job.task_name, job.method_name) == (cell.task_name, cell.method_name)]
+        return {
+            "measured": tables.measured(cell),
+            "iqm": tables.interquartile(cell),
+            "paper": tables.printed(cell),
+            "jobs": [_anchor(job) for job in made],
+        }
+
     rows = [
         {
             "row": row,
             "steps": ", ".join(EngFormatter(sep="")(budget) for budget in row.budgets) or "—",
-            "cells": [
-                {
-                    "measured": tables.measured(cell),
-                    "iqm": tables.interquartile(cell),
-                    "paper": tables.printed(cell),
-                    "jobs": [
-                        _anchor(job)
-                        for job in jobs
-                        if (job.task_name, job.method_name) == (cell.task_name, cell.method_name)
-                    ],
-                }
-                for cell in row.cells
-            ],
+            "cells": [place(cell) for cell in row.cells],
         }
-        for row in tables.rows(table)
+        for row in table.rows
     ]
     pictures = [
         {"caption": caption, "png": _picture(root / figures.place(profile, stem, "png"), profile)}
@@ -114,7 +115,8 @@ def _experiment(params: Params, profile: str, name: str, root: Path) -> dict[str
     return {
         "name": name,
         "title": params.experiment(name).title,
-        "methods": list(dict.fromkeys(cell.method for cell in table)),
+        "table": table,
+        "in_paper": tables.in_paper(table),
         "rows": rows,
         "notes": tables.notes(params, profile, name),
         "reasons": tables.reasons(table),

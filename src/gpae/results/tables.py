@@ -1,4 +1,4 @@
-"""Table 2's layout, with the paper's number under each of ours: CSV, Markdown and LaTeX.
+"""The tables of a profile's experiments, with the paper's number under each of ours, and those that need no training.
 
 A cell that was not measured shows a dash with the mark of its reason; nothing is filled in.
 """
@@ -6,18 +6,28 @@ A cell that was not measured shows a dash with the mark of its reason; nothing i
 import csv
 import io
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from gpae import plan
 from gpae.config import Params
-from gpae.results import cells, paper, schema, statistics
+from gpae.results import cells, layout, paper, statistics
 from gpae.results.cells import Cell
+from gpae.results.grid import Grid, Text
+from gpae.results.layout import Table
 
 NOT_IN_PAPER = "no such number in the paper"
-MARKS = {cells.NOT_RUN: "a", cells.NOT_SELECTED: "b", cells.NOT_HERE: "c", NOT_IN_PAPER: "d", cells.NOT_FOR_IT: "e"}
+REASONS = (cells.NOT_RUN, cells.NOT_SELECTED, cells.NOT_HERE, NOT_IN_PAPER, cells.NOT_FOR_IT, cells.NOT_MEASURED)
+MARKS = dict(zip(REASONS, "abcdef", strict=True))
+
+MEANING = {
+    "truncation_gap": "truncation gap (Eq. 9): distance of c / λ to the joint ratio minus that to the individual one",
+    "individual_distance": "individual distance: mean |c / λ − individual ratio|",
+    "joint_distance": "joint distance: mean |c / λ − joint ratio|",
+    "advantage_gap": "advantage gap: at the replaced steps, the others' mean advantage minus the stopped agent's",
+    "advantage_gap_elsewhere": "advantage gap elsewhere: the same of an agent drawn at steps without replacement",
+}
 
 
 @dataclass(frozen=True)
@@ -29,11 +39,23 @@ class Entry:
     seeds: str = ""
     missing: str = ""
 
+    def text(self) -> Text:
+        if self.missing:
+            return Text("—", mark=MARKS[self.missing])
+        return Text(f"{self.mean} ± {self.std}" if self.std else self.mean, self.seeds)
+
+
+def _number(value: float, like: float, metric: str) -> str:
+    """As the paper prints: win rates with one decimal, returns without, which would lose too much of small ones;
+    training quantities with three digits of the mean that they are `like`."""
+    if metric in layout.UNITS:
+        return f"{value:.{1 if metric == 'win_rate_percent' or abs(like) < 100 else 0}f}"
+    decimals = 2 - math.floor(math.log10(abs(like))) if like else 2
+    return f"{value:.{max(decimals, 0)}f}"
+
 
 def _entry(mean: float, std: float, metric: str, seeds: str) -> Entry:
-    """As the paper prints: win rates with one decimal, returns without; small returns would lose too much by that."""
-    decimals = 1 if metric == "win_rate_percent" or abs(mean) < 100 else 0
-    return Entry(f"{mean:.{decimals}f}", "" if math.isnan(std) else f"{std:.{decimals}f}", seeds)
+    return Entry(_number(mean, mean, metric), "" if math.isnan(std) else _number(std, mean, metric), seeds)
 
 
 def measured(cell: Cell) -> Entry:
@@ -46,12 +68,11 @@ def measured(cell: Cell) -> Entry:
 
 
 def interquartile(cell: Cell) -> str:
-    """`IQM [low, high]`; without an interval for one seed, empty where nothing was measured."""
-    if cell.missing:
+    """`IQM [low, high]`; without an interval for one seed, empty where there is none."""
+    if math.isnan(cell.iqm):
         return ""
-    decimals = 1 if cell.metric == "win_rate_percent" or abs(cell.iqm) < 100 else 0
-    interval = "" if math.isnan(cell.low) else f" [{cell.low:.{decimals}f}, {cell.high:.{decimals}f}]"
-    return f"{cell.iqm:.{decimals}f}{interval}"
+    ends = [] if math.isnan(cell.low) else [_number(end, cell.iqm, cell.metric) for end in (cell.low, cell.high)]
+    return _number(cell.iqm, cell.iqm, cell.metric) + (f" [{', '.join(ends)}]" if ends else "")
 
 
 def printed(cell: Cell) -> Entry:
@@ -59,25 +80,6 @@ def printed(cell: Cell) -> Entry:
     if cell.paper is None:
         return Entry(missing=NOT_IN_PAPER)
     return _entry(cell.paper.mean, cell.paper.std, cell.metric, "")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A task: its budgets in environment steps (none where the profile does not run it) and its cells."""
-
-    family: str
-    task: str
-    budgets: list[int]
-    cells: list[Cell]
-
-
-def rows(table: list[Cell]) -> list[Row]:
-    found = []
-    for task, group in groupby(table, key=lambda cell: cell.task):
-        part = list(group)
-        budgets = sorted({cell.budget for cell in part if cell.budget})
-        found.append(Row(part[0].family, task, budgets, part))
-    return found
 
 
 def notes(params: Params, profile: str, experiment: str) -> list[str]:
@@ -92,6 +94,9 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
         "IQM: interquartile mean over seeds, with the 95% interval of a stratified bootstrap, which is too narrow for"
         f" few seeds: it holds the truth in {statistics.COVERAGE}.",
     ]
+    if quantities := [name for name in params.experiment(experiment).layout.quantities if name != cells.SCORE]:
+        what = "; ".join(MEANING.get(name, layout.unit(name)) for name in quantities)
+        said.append(f"Means over all updates of the training, then over seeds: {what}.")
     if protocol:
         said.append(
             f"Paper: its mean ± standard deviation after {protocol.steps:,} environment steps, {protocol.seeds} seeds."
@@ -109,105 +114,66 @@ def paper_settings(changed: dict[str, object]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in changed.items())
 
 
-def reasons(table: list[Cell]) -> list[str]:
+def in_paper(table: Table) -> bool:
+    """Whether the paper prints a number of the table at all; else its dashes are left out."""
+    return any(cell.paper for cell in table.cells)
+
+
+def reasons(table: Table) -> list[str]:
     """The reasons of the dashes that stand in a table."""
-    used = {cell.missing for cell in table} | {printed(cell).missing for cell in table}
+    used = {cell.missing for cell in table.cells}
+    used |= {printed(cell).missing for cell in table.cells if in_paper(table)}
     return [reason for reason in MARKS if reason in used]
 
 
-def _csv(table: list[Cell]) -> str:
+def _csv(found: list[Cell]) -> str:
+    """A line a cell, whatever the table's layout."""
     text = io.StringIO()
-    numbers = ("mean", "std", "seeds", "iqm", "low", "high", "paper_mean", "paper_std", "missing")
-    names = list(dict.fromkeys(cell.method for cell in table))
+    numbers = ("mean", "std", "seeds", "iqm", "low", "high", "paper_mean", "paper_std")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["domain", "task", "metric", "steps", *(f"{name} {key}" for name in names for key in numbers)])
-    for row in rows(table):
-        line = [row.family, row.task, row.cells[0].metric, " ".join(map(str, row.budgets))]
-        for cell in row.cells:
-            reported = (cell.paper.mean, cell.paper.std) if cell.paper else (math.nan, math.nan)
-            values = [cell.mean, cell.std, cell.seeds, cell.iqm, cell.low, cell.high, *reported]
-            line += ["" if math.isnan(value) else f"{value:.6g}" for value in values] + [cell.missing]
-        writer.writerow(line)
+    writer.writerow(["domain", "task", "method", "metric", "steps", *numbers, "missing"])
+    for cell in found:
+        reported = (cell.paper.mean, cell.paper.std) if cell.paper else (math.nan, math.nan)
+        values = [cell.mean, cell.std, cell.seeds, cell.iqm, cell.low, cell.high, *reported]
+        line = [cell.family, cell.task, cell.method, cell.metric, cell.budget or ""]
+        writer.writerow(line + ["" if math.isnan(value) else f"{value:.6g}" for value in values] + [cell.missing])
     return text.getvalue()
 
 
-def _lines(table: list[Cell]) -> Iterator[tuple[str, str, str, str, list[Entry]]]:
-    """(family, task, budget, what the line says, entries), two or three lines a task, a family named once."""
-    family = ""
-    for row in rows(table):
-        shown, family = (row.family if row.family != family else ""), row.family
-        budget = ", ".join(f"{steps:,}" for steps in row.budgets) or "—"
-        yield shown, row.task, budget, "here", [measured(cell) for cell in row.cells]
-        if any(not cell.missing for cell in row.cells):
-            yield "", "", "", "IQM", [Entry(mean=interquartile(cell)) for cell in row.cells]
-        yield "", "", "", "paper", [printed(cell) for cell in row.cells]
-
-
-def _markdown(title: str, table: list[Cell], said: list[str]) -> str:
-    def text(entry: Entry) -> str:
-        if entry.missing:
-            return f"— <sup>{MARKS[entry.missing]}</sup>"
-        spread = f" ± {entry.std}" if entry.std else ""
-        return f"{entry.mean}{spread}" + (f" ({entry.seeds})" if entry.seeds else "")
-
-    def line(parts: list[str]) -> str:
-        return "| " + " | ".join(part.replace("|", r"\|") for part in parts) + " |"
-
-    names = list(dict.fromkeys(cell.method for cell in table))
-    lines = [f"# {title}", "", *said, "", line(["Domain", "Task", "Steps", "", *names])]
-    lines.append(line([":--", ":--", "--:", ":--", *["--:"] * len(names)]))
-    lines += [line([*head, *map(text, entries)]) for *head, entries in _lines(table)]
-    lines += ["", *(f"— <sup>{MARKS[reason]}</sup> {reason}  " for reason in reasons(table))]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-_TEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "—": "---", "−": "$-$", "|": r"$|$"}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-def _latex(title: str, experiment: str, table: list[Cell], said: list[str]) -> str:
-    def text(entry: Entry) -> str:
-        if entry.missing:
-            return rf"---\textsuperscript{{{MARKS[entry.missing]}}}"
-        spread = rf" $\pm$ {entry.std}" if entry.std else ""
-        return f"{entry.mean}{spread}" + (rf" {{\tiny({entry.seeds})}}" if entry.seeds else "")
-
-    names = list(dict.fromkeys(cell.method for cell in table))
-    marks = " ".join(rf"\textsuperscript{{{MARKS[reason]}}}{reason}." for reason in reasons(table))
-    caption = _tex(f"{title}. {' '.join(said)}") + f" {marks}"
-    lines = [
-        "% needs \\usepackage{booktabs,graphicx}",
-        r"\begin{table*}",
-        rf"\caption{{{caption}}}",
-        rf"\label{{tab:{experiment}}}",
-        r"\resizebox{\textwidth}{!}{%",
-        rf"\begin{{tabular}}{{llrl{'r' * len(names)}}}",
-        r"\toprule",
-        " & ".join(["Domain", "Task", "Steps", "", *map(_tex, names)]) + r" \\",
-    ]
-    for family, task, budget, whose, entries in _lines(table):
-        if family:
-            lines.append(r"\midrule")
-        elif task:
-            lines.append(r"\addlinespace")
-        lines.append(" & ".join([*map(_tex, (family, task, budget, whose)), *map(text, entries)]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}"]) + "\n"
+def grid(params: Params, profile: str, experiment: str, table: Table) -> Grid:
+    """The table as it is printed: two or three lines a row, a group's name once."""
+    lines, breaks = [], set()
+    for group, rows in groupby(table.rows, key=lambda row: row.group):
+        if lines:
+            breaks.add(len(lines))
+        for number, row in enumerate(rows):
+            heads = ([group if number == 0 else ""] if table.group else []) + [row.label]
+            empty, places = [""] * len(heads), row.cells
+            steps = ", ".join(f"{budget:,}" for budget in row.budgets) or "—"
+            lines.append((*heads, steps, "here", *(measured(cell).text() if cell else "" for cell in places)))
+            ranges = [interquartile(cell) if cell else "" for cell in places]
+            if any(ranges):
+                lines.append((*empty, "", "IQM", *ranges))
+            if in_paper(table):
+                lines.append((*empty, "", "paper", *(printed(cell).text() if cell else "" for cell in places)))
+    heads = ([table.group] if table.group else []) + [table.head, "Steps", ""]
+    return Grid(
+        experiment,
+        params.experiment(experiment).title,
+        (*heads, *table.columns),
+        tuple(lines),
+        tuple(notes(params, profile, experiment)),
+        {MARKS[reason]: reason for reason in reasons(table)},
+        len(heads),
+        frozenset(breaks),
+    )
 
 
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     """Writes tables/<experiment>.csv, .md and .tex of every experiment of the profile."""
     written = []
+    folder = root / "artifacts" / profile / "tables"
     for experiment in params.profile(profile).experiments:
-        table = cells.read(params, profile, experiment, root)
-        title, said = params.experiment(experiment).title, notes(params, profile, experiment)
-        place = root / "artifacts" / profile / "tables" / experiment
-        contents = {
-            ".csv": _csv(table),
-            ".md": _markdown(title, table, said),
-            ".tex": _latex(title, experiment, table, said),
-        }
-        written += [schema.write_whole(place.with_suffix(end), text.encode()) for end, text in contents.items()]
+        table = layout.read(params, profile, experiment, root)
+        written += grid(params, profile, experiment, table).write(folder, _csv(table.cells))
     return written
