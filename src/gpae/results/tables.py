@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gpae import plan
 from gpae.config import Params
-from gpae.results import cells, layout, paper, statistics
+from gpae.results import cells, comparisons, layout, paper, statistics
 from gpae.results.cells import Cell
 from gpae.results.grid import Grid, Text
 from gpae.results.layout import Table
@@ -170,10 +170,11 @@ def grid(params: Params, profile: str, experiment: str, table: Table) -> Grid:
 
 
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """Writes tables/<experiment>.csv, .md and .tex of every experiment of the profile."""
+    """Writes tables/<experiment>.csv, .md and .tex of every experiment of the profile, and of what it compares."""
     written = []
     folder = root / "artifacts" / profile / "tables"
     for experiment in params.profile(profile).experiments:
         table = layout.read(params, profile, experiment, root)
         written += grid(params, profile, experiment, table).write(folder, _csv(table.cells))
+        written += comparisons.build(params, profile, experiment, folder, root)
     return written

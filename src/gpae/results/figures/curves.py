@@ -19,7 +19,8 @@ from gpae import plan
 from gpae.config import Params
 from gpae.results import aggregate, paper
 from gpae.results.figures import panels
-from gpae.results.figures.panels import UNITS, Curve, Panel
+from gpae.results.figures.panels import Curve, Panel
+from gpae.results.layout import UNITS
 
 
 def by_task(params: Params, profile: str, experiment: str, root: Path) -> list[Panel]:

@@ -17,8 +17,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from gpae import plan
 from gpae.config import Params
 from gpae.results.figures import style
+from gpae.results.layout import UNITS
 
-UNITS = {"win_rate_percent": "win rate (%)", "episode_return": "return"}
 WIDTH = 7.05  # inches, of a page's text
 _LEGEND_CHARACTERS = 100  # that fit in a line of the legend, a handle counting as 7
 _LEGEND_LINE = 0.17  # inches

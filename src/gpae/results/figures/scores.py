@@ -12,7 +12,7 @@ from gpae import plan
 from gpae.config import Params
 from gpae.results import aggregate, statistics
 from gpae.results.figures import curves, panels, style
-from gpae.results.figures.panels import UNITS
+from gpae.results.layout import UNITS
 
 
 def _finals(axes: Axes, scores: pd.DataFrame, looks: dict, names: dict[str, str], unit: str) -> None:
