@@ -6,6 +6,7 @@ stands there and what is allowed; it is raised before any work begins.
 
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -354,9 +355,15 @@ def checked(kind: type[T], data: Any, source: str) -> T:
         raise ConfigError(f"{source}: {_problem(error, kind)}") from None
 
 
+@cache
+def _parsed(text: str) -> Any:
+    """YAML's data, which nobody changes: the verdicts alone would parse the same hundred files ten thousand times."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+        return _parsed(path.read_text())
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
         raise ConfigError(f"{path}: no such file; there are: {known}") from None
