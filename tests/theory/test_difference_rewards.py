@@ -34,9 +34,8 @@ def averaged(game, policies, beta, value=None, model=1.0):
     window = all_windows(game, policies, STEPS)
     expected = [over_own_action(own_first(policies, i), model * seen_by(game, i).reward) for i in (0, 1)]
     value = state_value(game, own_first(policies, 0)) if value is None else value
-    first = advantage(window.reward, window.done, value[window.state], window.values(expected)[:-1], game.gamma, beta)[
-        0
-    ]
+    rewards = window.values(expected)[:-1]
+    first = advantage(window.reward, window.done, value[window.state], rewards, game.gamma, beta)[0]
     for i in (0, 1):
         condition = (window.state[0], window.action[0, i], window.action[0, 1 - i])
         yield window.mean(np.asarray(first[i]), condition, seen_by(game, i).reward.shape)
