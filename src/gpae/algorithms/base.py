@@ -52,3 +52,6 @@ class Algorithm(Protocol):
         Returns the new state, the critic's hidden state after the rollout [N, B, H], and scalar metrics, always finite
         while nothing has diverged.
         """
+
+    def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
+        """What a rollout's every action was worth to the team, [T, N, B] and raw, by the `networks` of any moment."""

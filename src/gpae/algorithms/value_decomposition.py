@@ -229,6 +229,13 @@ class ValueDecomposition:
         loss = jnp.mean((value - aim) ** 2)
         return loss, {"value_loss": loss, "q_mean": chosen.mean(), "target_mean": aim.mean()}
 
+    def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
+        """What an agent's own value says of its action, [T, N, B]: Q^i(o^i, a^i) less the mean of those available."""
+        window = rollout.window
+        hidden, available = self._empty(window.reward.shape[1]), window.view.available[:-1]
+        q, _ = self.agent.apply(networks["actor"], hidden, window.view.observation[:-1], window.begins[:-1])
+        return taken(q, window.action) - jnp.mean(q, axis=-1, where=available)
+
     def _epochs(self, key, online: Networks, optimiser: Any, target: Networks, buffer: Any, rate: jax.Array):
         """The gradient steps of an update; returns networks, optimiser and the mean of what the steps saw."""
 

@@ -129,7 +129,10 @@ class MABrax:
         )
         tally, episode = count(state.tally, after.reward, done, jnp.zeros(batch, bool))
         agent_done = jnp.broadcast_to(done, (len(self.spec.agents), batch))
-        return State(physics, tally), Step(self._view(observation), after.reward, agent_done, done, episode)
+        reached = State(after.pipeline_state, tally)
+        return State(physics, tally), Step(
+            self._view(observation), after.reward, agent_done, done, episode, reached=reached
+        )
 
     def _advance(self, physics: base.State, torque: jax.Array) -> envs.State:
         # a robot's step reads the physics alone; of the rest it keeps what it does not set, which is `done` = 0

@@ -98,7 +98,7 @@ class SMAX:
 
         begun = self.start(reset.renew(fresh_key, self.scenario, outcome.done))
         state = jax.tree.map(lambda new, old: jnp.where(outcome.done, new, old), begun, after)._replace(tally=tally)
-        return state, base.Step(self.view(state), outcome.reward, agent_done, outcome.done, episode)
+        return state, base.Step(self.view(state), outcome.reward, agent_done, outcome.done, episode, reached=after)
 
     def view(self, state: State) -> base.View:
         """What is seen in a state: a learner may store states, which are smaller, and rebuild their views."""
