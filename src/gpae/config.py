@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -327,6 +327,19 @@ class Profile:
 T = TypeVar("T")
 
 
+def _below(kind: Any, part: str | int) -> Any:
+    """The type of what stands under `part`: a field's, an entry's of a list or mapping, or that of the `kind` named."""
+    fields = getattr(kind, "__dataclass_fields__", {})
+    if part in fields:
+        return fields[part].type
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    inner = [each for each in get_args(kind) if each is not Ellipsis]
+    kinds = {each: getattr(each, "__dataclass_fields__", {}).get("kind") for each in inner}
+    named = [each for each, field in kinds.items() if field is not None and part in get_args(field.type)]
+    return (named or inner or [kind])[-1]
+
+
 def _problem(error: ValidationError, kind: type) -> str:
     unknown = ("unexpected_keyword_argument", "extra_forbidden")
     # a misspelt key is also a missing one: the misspelling is the better news
@@ -335,8 +348,7 @@ def _problem(error: ValidationError, kind: type) -> str:
     key = ".".join(str(part) for part in first["loc"]) or "(the whole file)"
     if first["type"] in unknown:
         for part in first["loc"][:-1]:
-            fields = getattr(kind, "__dataclass_fields__", {})
-            kind = fields[part].type if part in fields else (get_args(kind) or (kind,))[-1]
+            kind = _below(kind, part)
         allowed = ", ".join(getattr(kind, "__dataclass_fields__", {}))
         what = f"unknown key, value {first['input']!r}; allowed: {allowed}"
     elif first["type"] in ("missing", "missing_argument"):
