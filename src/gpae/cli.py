@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 PARAMS = Params(Path("params"))
 TRY_AGAIN = 75
+TABLE_CORES = 1  # of what a table computes itself
 
 ProfileOption = Annotated[str | None, typer.Option(help="A name in params/profiles; else that of params/default.yaml.")]
 ExperimentOption = Annotated[str | None, typer.Option(help="A name in params/experiments; else all of the profile.")]
@@ -112,10 +113,12 @@ def aggregate(profile: ProfileOption = None) -> None:
 
 @app.command()
 def tables(profile: ProfileOption = None) -> None:
-    """Lay out each experiment's table as CSV, Markdown and LaTeX."""
-    from gpae.results import tables
+    """Lay out each experiment's table, and those that need no training, as CSV, Markdown and LaTeX."""
+    name = _profile(profile)
+    runtime.prepare(TABLE_CORES)
+    from gpae.results import tables, untrained
 
-    _built(tables.build(PARAMS, _profile(profile)))
+    _built(tables.build(PARAMS, name) + untrained.build(PARAMS, name))
 
 
 @app.command()

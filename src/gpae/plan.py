@@ -142,15 +142,19 @@ def _hash(parameters: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def environment(params: Params, task: str) -> dict[str, Any]:
+    """A task's settings of `gpae.environments.registry.make`: the family's and its own, checked."""
+    aim = params.task(task)
+    source = f"{params.folder / 'tasks' / task}.yaml: environment"
+    return asdict(checked(ENVIRONMENTS[aim.family], params.family(aim.family).environment | aim.environment, source))
+
+
 def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, ...]) -> Job:
     """One job with all its settings resolved; raises ConfigError where they do not fit together."""
     budget, chosen, aim = params.profile(profile), params.method(method), params.task(task)
     family = params.family(aim.family)
-    method_file, task_file = (
-        params.folder / kind / f"{name}.yaml" for kind, name in (("methods", method), ("tasks", task))
-    )
     if aim.family not in chosen.families:
-        allowed = ", ".join(chosen.families)
+        method_file, allowed = params.folder / "methods" / f"{method}.yaml", ", ".join(chosen.families)
         raise ConfigError(f"{method_file}: families: cannot run {task}, a task of {aim.family}; allowed: {allowed}")
     settings = getattr(family, chosen.algorithm)
     if settings is None:
@@ -159,7 +163,6 @@ def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, 
     whole = budget.overrides.get(aim.family, Override())
     changes = getattr(whole, chosen.algorithm)
     source = f"{params.folder / 'profiles' / profile}.yaml: overrides.{aim.family}.{chosen.algorithm}"
-    environment = checked(ENVIRONMENTS[aim.family], family.environment | aim.environment, f"{task_file}: environment")
     planned = Job(
         profile=profile,
         method_name=method,
@@ -168,7 +171,7 @@ def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, 
         method=chosen,
         task=aim,
         score=family.score,
-        environment=asdict(environment),
+        environment=environment(params, task),
         learner=overridden(settings.learner, changes.learner, f"{source}.learner"),
         network=overridden(settings.network, changes.network, f"{source}.network"),
         total_steps=whole.total_steps or budget.total_steps,

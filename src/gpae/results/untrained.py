@@ -1,0 +1,13 @@
+"""The tables that need no training: Table 1 (measured on tabular games), Table 5 and Appendix G."""
+
+from pathlib import Path
+
+from gpae.config import Params
+from gpae.results import hyperparameters, properties, scenarios
+
+
+def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
+    """Writes tables/table1, table5, hyperparameters and hyperparameters-value-decomposition, as .csv, .md and .tex."""
+    grids = [scenarios.grid(params), *hyperparameters.grids(params, profile)]
+    folder = root / "artifacts" / profile / "tables"
+    return [*properties.build(params, profile, root), *(path for grid in grids for path in grid.write(folder))]
