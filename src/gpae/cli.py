@@ -136,8 +136,8 @@ def verify(profile: ProfileOption = None) -> None:
 
     name = _profile(profile)
     paths = claims.build(PARAMS, name)
-    for verdict in claims.verdicts(PARAMS, name, Path(".")):
-        print(claims.line(verdict))
+    for line in claims.lines(PARAMS, name):
+        print(line)
     _built(paths)
 
 

@@ -4,7 +4,8 @@ from checkout import results, training
 
 from gpae.results import schema
 
-KEPT = ("scores.parquet", "summary.parquet", "diagnostics.parquet", "tables", "figures", "verdicts.csv", "report.html")
+PARQUET = ("scores.parquet", "summary.parquet", "diagnostics.parquet")
+KEPT = (*PARQUET, "tables", "figures", "verdicts.csv", "verdicts-text.csv", "report.html")
 
 
 def test_an_interrupted_run_goes_on_to_the_end(interrupted, smoke):
@@ -30,6 +31,7 @@ def test_results_are_there(smoke):
     assert {path.name for path in (artifacts / "tables").glob("*.*")} >= {"table2.csv", "table2.md", "table2.tex"}
     assert {path.suffix for path in (artifacts / "figures").glob("table2-*")} == {".pdf", ".png"}
     assert "GPAE (off)" in (artifacts / "verdicts.csv").read_text()
+    assert "Across SMAX tasks, GPAE consistently" in (artifacts / "verdicts-text.csv").read_text()
     assert "3m" in (artifacts / "report.html").read_text()
 
 

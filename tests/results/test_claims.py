@@ -6,6 +6,7 @@ import pytest
 
 from gpae.config import ConfigError
 from gpae.results import aggregate, claims, paper
+from gpae.results.claims import numbers
 
 # the paper on hopper_3x1: GPAE (off) 1572 ± 110, GPAE (on) 1356 ± 66, MAPPO 1088 ± 65
 AGREES = {"gpae_off": [1550.0, 1580.0, 1600.0], "gpae_on": [1340.0, 1350.0, 1380.0], "mappo": [1080.0, 1090.0, 1100.0]}
@@ -101,7 +102,7 @@ def test_a_number_without_deviation_is_held_as_a_constant(study):
 
 def test_the_file_has_a_row_a_verdict_and_the_same_bytes_again(study):
     verdicts(study, AGREES)
-    (path,) = claims.build(study.params, "tiny", study.root)
+    path, _ = claims.build(study.params, "tiny", study.root)
     before = path.read_bytes()
     rows = list(csv.DictReader(before.decode().splitlines()))
     assert len(rows) == len(claims.verdicts(study.params, "tiny", study.root))
@@ -116,14 +117,33 @@ def test_the_file_has_a_row_a_verdict_and_the_same_bytes_again(study):
     assert claims.build(study.params, "tiny", study.root)[0].read_bytes() == before
 
 
+def test_a_truncation_gap_is_held_to_the_papers_within_a_thousandth(study):
+    """The paper on 5m_vs_6m: -0.00154 at eta 1.0 and -0.00409 at 1.05, without deviations."""
+    gaps = {"gpae_off_eta100": [-0.0016, -0.0017, -0.0018], "gpae_off": [-0.0066, -0.0067, -0.0068]}
+    study.profile("tiny", ["5m_vs_6m"], list(gaps), experiment="table4")
+    for job in study.jobs("tiny"):
+        study.measure(job, lambda s, p: 9.0)
+        study.watch(job, truncation_gap=lambda s, u, job=job: gaps[job.method_name][s])
+    aggregate.build(study.params, "tiny", study.root)
+    found = [v for v in claims.verdicts(study.params, "tiny", study.root) if v.task == "5m_vs_6m" and v.table == "4"]
+    values = {v.method: v for v in found if (v.kind, v.metric) == ("value", "truncation_gap")}
+    near, far = values["GPAE (off), eta=1.0"], values["GPAE (off), eta=1.05"]
+    assert near.verdict == "consistent" and near.difference == pytest.approx(-0.00016) and near.reason == "margin 0.001"
+    assert far.verdict == "differs" and far.difference == pytest.approx(-0.00261)
+    assert all(source.startswith("artifacts/tiny/metrics/") for source in near.sources.split())
+    orders = {(v.metric, v.method, v.other): v.verdict for v in found if v.kind == "ordering"}
+    assert orders["truncation_gap", "GPAE (off), eta=1.0", "GPAE (off), eta=1.05"] == "ordering holds"
+    assert len(orders) == 2 * 6  # the pairs of four numbers, of win rates and of gaps
+
+
 def test_a_verdict_in_one_line(study):
     values, orderings = verdicts(study, AGREES)
-    line = claims.line(values["MAPPO"])
+    line = numbers.line(values["MAPPO"])
     assert line.startswith(
         "consistent       gpae table 2: hopper_3x1: MAPPO: paper 1088, measured 1090, difference +2 ["
     )
-    assert "GPAE (off) > MAPPO: paper 484, measured 486.7" in claims.line(orderings["GPAE (off)", "MAPPO"])
-    assert claims.line(values["DAE"]).endswith("DAE: paper 1050 (not in this profile)")
+    assert "GPAE (off) > MAPPO: paper 484, measured 486.7" in numbers.line(orderings["GPAE (off)", "MAPPO"])
+    assert numbers.line(values["DAE"]).endswith("DAE: paper 1050 (not in this profile)")
 
 
 def test_mistakes_in_a_claims_file_are_named(tmp_path):
@@ -136,4 +156,9 @@ def test_mistakes_in_a_claims_file_are_named(tmp_path):
         paper.read(tmp_path, "p")
     path.write_text(",".join(paper.COLUMNS) + "\np,2,3m,win_rate_percent,MAPPO,high,,\n")
     with pytest.raises(ConfigError, match="p.csv: line 2: p,2,3m,win_rate_percent,MAPPO,high,,; allowed: 8 entries"):
+        paper.read(tmp_path, "p")
+    path.write_text(",".join(paper.COLUMNS) + "\np,2,3m,win_rate,MAPPO,50,,\n")
+    with pytest.raises(
+        ConfigError, match="p.csv: line 2: p,2,3m,win_rate,.*metric win_rate_percent, episode_return, trunc"
+    ):
         paper.read(tmp_path, "p")

@@ -39,6 +39,7 @@ EVALUATED = {job.evaluation.as_posix(): job for job in JOBS}
 EVALUATIONS = [path for path in EVALUATED if TRAINING or Path(path).exists()]
 METRICS = [path for path in (job.metrics.as_posix() for job in JOBS) if TRAINING or Path(path).exists()]
 PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if path.suffix in (".yaml", ".csv"))
+BENCHMARKS = sorted(path.as_posix() for path in Path("artifacts/benchmarks").glob("*/*.csv"))
 GPUS = int(has_gpu())
 
 

@@ -53,9 +53,17 @@ rule plot:
 rule verify:
     input:
         PARAMETERS,
+        BENCHMARKS,
         rules.aggregate.output,
     output:
-        report("artifacts/{profile}/verdicts.csv", caption="../report/verdicts.rst", category="Verdicts"),
+        report(
+            expand(
+                "artifacts/{{profile}}/{name}.csv",
+                name=["verdicts", "verdicts-text"],
+            ),
+            caption="../report/verdicts.rst",
+            category="Verdicts",
+        ),
     log:
         "logs/{profile}/verify.log",
     shell:

@@ -1,48 +1,15 @@
-"""The paper's claims, each held against what was measured.
+"""The numbers that a paper prints, and the orders that they make, each held against what was measured."""
 
-Two kinds. A *value* is a mean (and deviation) that the paper prints for a method on a task. An *ordering* is made from
-two values of one table and task: the paper's mean of one of its own methods is above another method's. Tests are
-two-sided at 0.05, each for itself: no correction for their number.
-
-Verdict of a value, by the difference d = measured - paper, its 95% interval (Welch's, from means, deviations and
-numbers of seeds; the one-sample t-test's where the paper prints no deviation) and a margin of 5 points of win rate, or
-10% of the paper's return:
-  consistent        |d| is within the margin, and the interval holds 0 or lies within the margin as a whole
-  differs           the interval excludes 0 and is not within the margin as a whole
-  not shown         the interval holds 0, but d is beyond the margin: too few seeds, or too wide a spread, to tell
-Verdict of an ordering, by the difference of the two measured means:
-  ordering holds    the difference has the paper's sign, p < 0.05
-  ordering fails    it has the other sign, p < 0.05
-  not shown         p >= 0.05
-Verdicts of both, before these:
-  not run           no evaluation to hold it against; the reason says why
-  budget too small  fewer steps than the paper's, other learner or network settings, or one seed. What was measured is
-                    printed all the same, and decides nothing
-"""
-
-import csv
-import io
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gpae.config import Params
-from gpae.results import cells, paper, schema
+from gpae.results import cells, evidence, paper
 from gpae.results.cells import Cell
 from gpae.results.paper import Protocol, Value
+from gpae.results.parts import SIGNIFICANCE
 from gpae.results.statistics import Comparison, against_constant, welch
-
-SIGNIFICANCE = 0.05
-MARGIN = {"win_rate_percent": lambda mean: 5.0, "episode_return": lambda mean: 0.1 * abs(mean)}
-VERDICTS = (
-    "consistent",
-    "ordering holds",
-    "differs",
-    "ordering fails",
-    "not shown",
-    "budget too small",
-    "not run",
-)
 
 
 @dataclass(frozen=True)
@@ -80,22 +47,16 @@ _NOTHING = Comparison(math.nan, math.nan, math.nan, math.nan)
 
 
 def _shortage(compared: list[Cell], protocol: Protocol) -> str:
-    """Why the measured numbers cannot decide a claim; empty where they can."""
-    for cell in compared:
-        if cell.missing:
-            return ""
-        if cell.budget < protocol.steps:
-            return f"{cell.budget:,} of the paper's {protocol.steps:,} steps"
-        if cell.changed:
-            return f"the profile changes the paper's settings: {cell.changed}"
-        if cell.seeds < 2:
-            return "one seed"
-    return ""
+    """Why the measured numbers cannot decide a claim; empty where they can, or where some are missing."""
+    if any(cell.missing for cell in compared):
+        return ""
+    found = [evidence.shortage(cell.budget, cell.changed, cell.seeds, protocol) for cell in compared]
+    return next((reason for reason in found if reason), "")
 
 
 def _value(cell: Cell, protocol: Protocol) -> Verdict:
     claim = cell.paper
-    shortage, margin = _shortage([cell], protocol), MARGIN[cell.metric](claim.mean)
+    shortage, margin = _shortage([cell], protocol), paper.MARGIN[cell.metric](claim.mean)
     if cell.missing:
         test, verdict, reason = _NOTHING, "not run", cell.missing
     else:
@@ -136,9 +97,7 @@ def _value(cell: Cell, protocol: Protocol) -> Verdict:
 def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
     better, worse = cell.paper, other.paper
     shortage = _shortage([cell, other], protocol)
-    paper_p = math.nan
-    if not math.isnan(better.std + worse.std):
-        paper_p = welch(better.mean, better.std, protocol.seeds, worse.mean, worse.std, protocol.seeds).p
+    by_paper = welch(better.mean, better.std, protocol.seeds, worse.mean, worse.std, protocol.seeds)
     if cell.missing or other.missing:
         absent = cell if cell.missing else other
         test, verdict, reason = _NOTHING, "not run", f"{absent.method}: {absent.missing}"
@@ -163,7 +122,7 @@ def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
         paper_value=better.mean - worse.mean,
         measured_value=test.difference,
         **test._asdict(),
-        paper_p=paper_p,
+        paper_p=by_paper.p,
         seeds=f"{cell.seeds} and {other.seeds}",
         env_steps=min(cell.env_steps, other.env_steps),
         verdict=verdict,
@@ -205,7 +164,7 @@ def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
             _ordering(cell, other, protocol)
             for cell in claimed
             for other in claimed
-            if cell.task == other.task
+            if (cell.task, cell.metric) == (other.task, other.metric)
             and protocol.own in (cell.method.split()[0], other.method.split()[0])
             and cell.paper.mean > other.paper.mean
         ]
@@ -226,22 +185,3 @@ def line(verdict: Verdict) -> str:
         numbers += f", p {verdict.p:.2g}"
     where = f"{verdict.paper} table {verdict.table}: {verdict.task}: {what}"
     return f"{verdict.verdict:16} {where}: {numbers} ({verdict.reason})"
-
-
-def verdicts_path(profile: str) -> Path:
-    return Path("artifacts", profile, "verdicts.csv")
-
-
-def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """Writes the profile's verdicts.csv, a row a verdict; a number that there is not is an empty entry."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Verdict)], lineterminator="\n")
-    writer.writeheader()
-    for verdict in verdicts(params, profile, root):
-        numbers = {
-            key: "" if math.isnan(value) else f"{value:.6g}"
-            for key, value in asdict(verdict).items()
-            if isinstance(value, float)
-        }
-        writer.writerow(asdict(verdict) | numbers)
-    return [schema.write_whole(root / verdicts_path(profile), text.getvalue().encode())]
