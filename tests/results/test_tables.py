@@ -120,12 +120,15 @@ def test_table_4_has_the_truncation_gap_beside_the_win_rate(study):
     ]
     assert [line[0] for line in lines[2:] if line[0]] == ["1.0", "1.05", "1.1", "1.15"]
     at = [line[0] for line in lines].index("1.05")
-    assert lines[at][3:] == ["90.0 ± 0.0 (3 seeds)", "-0.00500 ± 0.00100 (3 seeds)", DASH("b"), DASH("b")]
+    assert lines[at][3:] == ["90.0 ± 0.0 (3 seeds)", "−0.00500 ± 0.00100 (3 seeds)", DASH("b"), DASH("b")]
     assert lines[at + 1][2:5] == ["IQM", "90.0 [90.0, 90.0]", ""]
-    assert lines[at + 2][3:] == ["93.7", "-0.00409", "87.3", "-0.00670"]
+    assert lines[at + 2][3:] == ["93.7", "−0.00409", "87.3", "−0.00670"]
     at = [line[0] for line in lines].index("1.1")
     assert lines[at][3:5] == [DASH("a")] * 2
-    assert "Means over all updates of the training, then over seeds: truncation gap (Eq. 9)" in found["md"]
+    assert (
+        "Means over all updates of the training, then over seeds: truncation gap, the joint distance minus"
+        in found["md"]
+    )
     rows = [row for row in csv.DictReader(found["csv"].splitlines()) if row["metric"] == "truncation_gap"]
     row = next(row for row in rows if (row["task"], row["method"]) == ("5m_vs_6m", "GPAE (off), eta=1.05"))
     assert (row["mean"], row["seeds"], row["paper_mean"]) == ("-0.005", "3", "-0.00409")
@@ -175,3 +178,13 @@ def test_every_layout_of_the_papers_experiments_has_a_place_for_every_method(stu
     for experiment in study.params.profile("paper").experiments:
         table = layout.read(study.params, "paper", experiment, study.root)
         assert None not in [cell for row in table.rows for cell in row.cells], experiment
+
+
+def test_columns_of_other_units_name_them(study):
+    study.profile("tiny", ["3m"], ["mappo", "qmix"], "controls")
+    aggregate.build(study.params, "tiny", study.root)
+    table = layout.read(study.params, "tiny", "controls", study.root)
+    assert table.columns == ["3m: win rate (%)", "5m_vs_6m: win rate (%)", "hopper_3x1: return"]
+    assert "the greedy one of QMIX" in " ".join(tables.notes(study.params, "tiny", "controls"))
+    study.profile("tiny", ["3m"], ["mappo"], "controls")
+    assert "greedy" not in " ".join(tables.notes(study.params, "tiny", "controls"))

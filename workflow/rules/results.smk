@@ -23,7 +23,7 @@ rule tables:
     output:
         report(
             directory("artifacts/{profile}/tables"),
-            patterns=["{experiment}.csv"],
+            patterns=["{table}.csv"],
             caption="../report/tables.rst",
             category="Tables",
         ),

@@ -57,10 +57,12 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> Table:
     """The experiment's cells, each in its place; ConfigError where two methods would stand in the same."""
     layout = params.experiment(experiment).layout
     axes = {layout.rows, layout.columns}
-    several = len(layout.quantities) > 1
+    found = cells.read(params, profile, experiment, root)
+    # the rows of a family share their unit; columns of tasks need not
+    several = len(layout.quantities if layout.columns == "method" else {cell.metric for cell in found}) > 1
     placed: dict[tuple[str, str], dict[str, Cell]] = {}
     heads: dict[str, None] = {}
-    for cell in cells.read(params, profile, experiment, root):
+    for cell in found:
         group = cell.family if layout.rows == "task" else "" if "task" in axes else cell.task
         row = placed.setdefault((group, _label(params, layout.rows, cell)), {})
         head = _label(params, layout.columns, cell) + (f": {unit(cell.metric)}" if several else "")

@@ -22,11 +22,11 @@ REASONS = (cells.NOT_RUN, cells.NOT_SELECTED, cells.NOT_HERE, NOT_IN_PAPER, cell
 MARKS = dict(zip(REASONS, "abcdef", strict=True))
 
 MEANING = {
-    "truncation_gap": "truncation gap (Eq. 9): distance of c / λ to the joint ratio minus that to the individual one",
-    "individual_distance": "individual distance: mean |c / λ − individual ratio|",
-    "joint_distance": "joint distance: mean |c / λ − joint ratio|",
-    "advantage_gap": "advantage gap: at the replaced steps, the others' mean advantage minus the stopped agent's",
-    "advantage_gap_elsewhere": "advantage gap elsewhere: the same of an agent drawn at steps without replacement",
+    "truncation_gap": "truncation gap, the joint distance minus the individual one (Eq. 9)",
+    "individual_distance": "individual distance |c / λ − individual ratio|",
+    "joint_distance": "joint distance |c / λ − joint ratio|",
+    "advantage_gap": "advantage gap, the others' mean advantage minus the stopped agent's at the replaced steps",
+    "advantage_gap_elsewhere": "advantage gap elsewhere, the same of an agent drawn at steps without replacement",
 }
 
 
@@ -49,9 +49,10 @@ def _number(value: float, like: float, metric: str) -> str:
     """As the paper prints: win rates with one decimal, returns without, which would lose too much of small ones;
     training quantities with three digits of the mean that they are `like`."""
     if metric in layout.UNITS:
-        return f"{value:.{1 if metric == 'win_rate_percent' or abs(like) < 100 else 0}f}"
-    decimals = 2 - math.floor(math.log10(abs(like))) if like else 2
-    return f"{value:.{max(decimals, 0)}f}"
+        decimals = 1 if metric == "win_rate_percent" or abs(like) < 100 else 0
+    else:
+        decimals = max(2 - math.floor(math.log10(abs(like))), 0) if like else 2
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def _entry(mean: float, std: float, metric: str, seeds: str) -> Entry:
@@ -86,11 +87,12 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
     """What a reader must know beside the numbers, a sentence each."""
     budget, protocol = params.profile(profile), paper.of_experiment(params, experiment)[1]
     methods = plan.selection(params, profile, experiment)[1]
+    algorithms = {params.method(name).algorithm for name in methods}
+    greedy = " (the greedy one of QMIX, VDN and IQL)" if "value_decomposition" in algorithms else ""
     said = [
         f"Profile {profile}: {budget.description}.",
         "Here: mean ± standard deviation (n − 1) over seeds, after the last evaluation's"
-        f" {budget.evaluation_episodes} episodes a seed with the sampled policy"
-        " (the greedy one of QMIX, VDN and IQL); win rates in percent.",
+        f" {budget.evaluation_episodes} episodes a seed with the sampled policy{greedy}; win rates in percent.",
         "IQM: interquartile mean over seeds, with the 95% interval of a stratified bootstrap, which is too narrow for"
         f" few seeds: it holds the truth in {statistics.COVERAGE}.",
     ]
@@ -103,8 +105,7 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
         )
     for family, override in budget.overrides.items():
         for algorithm, learner in (("policy_gradient", ""), ("value_decomposition", ", learners of values,")):
-            used = any(params.method(name).algorithm == algorithm for name in methods)
-            if used and (changed := override.of(algorithm)):
+            if algorithm in algorithms and (changed := override.of(algorithm)):
                 label = params.family(family).label
                 said.append(f"{label}{learner} under other settings than the paper's: {paper_settings(changed)}.")
     return said
