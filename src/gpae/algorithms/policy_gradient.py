@@ -28,7 +28,7 @@ from gpae.algorithms.window import (
 )
 from gpae.config import Learner, Network, PolicyGradientMethod
 from gpae.environments.base import Discrete, Environment
-from gpae.networks.actor_critic import Actor, CounterfactualCritic, marginalised
+from gpae.networks.actor_critic import Actor, CounterfactualCritic, Joint
 from gpae.networks.policies import Policy, action_features
 from gpae.networks.reward_model import RewardModel
 
@@ -97,12 +97,11 @@ class PolicyGradient:
         observation = jnp.zeros((1, agents, 1, spec.observation_size), jnp.float32)
         available = jnp.ones((1, agents, 1, spec.actions.size), bool)
         state = jnp.zeros((1, 1, spec.state_size), jnp.float32)
-        joint = jnp.zeros((1, agents, 1, agents * spec.actions.size), jnp.float32)
+        actions = jnp.zeros((1, agents, 1, spec.actions.size), jnp.float32)
         actor = self.actor.init(actor_key, hidden, observation, available, begins)
-        critic = self.critic.init(critic_key, hidden, state, joint, begins)
+        critic = self.critic.init(critic_key, hidden, state, Joint(actions, actions), begins)
         reward_model = None
         if self.reward_model:
-            actions = jnp.zeros((1, agents, 1, spec.actions.size), jnp.float32)
             model = self.reward_model.init(reward_key, state, actions)
             reward_model = Trained(model, self.optimiser.init(model))
         return LearnerState(
@@ -139,13 +138,13 @@ class PolicyGradient:
             params, window.actor_hidden, view.observation[steps], view.available[steps], window.begins[steps]
         )[0]
 
-    def _joint(self, window: Window, policy: jax.Array, beyond: jax.Array | None = None) -> jax.Array | None:
+    def _joint(self, window: Window, policy: jax.Array, beyond: jax.Array | None = None) -> Joint | None:
         """What the EQ critic sees of actions; beyond: [1, N, B, ...], the action after the window's last step."""
         if not isinstance(self.critic, CounterfactualCritic):
             return None
         action = window.action if beyond is None else jnp.concatenate([window.action, beyond])
         available = window.view.available[: len(action)]
-        return marginalised(action_features(action, available), policy)
+        return Joint(action_features(action, available), policy)
 
     # -------------------------------------------------------------------------------------------------- what is frozen
 

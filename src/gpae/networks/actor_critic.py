@@ -4,6 +4,8 @@ One set of weights serves all agents. A recurrent network carries a hidden state
 feed-forward one carries the same array with no features, so that both are called alike.
 """
 
+from typing import NamedTuple
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from flax.linen.linear import default_kernel_init
 from gpae.config import Network
 from gpae.environments.base import Discrete, Spec
 from gpae.networks.gru import GRU
+from gpae.networks.input_layer import InputLayer
 from gpae.networks.layer_norm import LayerNorm
 from gpae.networks.policies import Categorical, Gaussian, Policy
 
@@ -25,24 +28,40 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.Dense(self.width, kernel_init=self.kernel_init)(x)
+        return Activation(self.layer_norm)(Linear(self.width, kernel_init=self.kernel_init)(x))
+
+
+class Linear(nn.Dense):
+    """flax's dense layer, on flat rows (see `by_rows`)."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.features)
+
+
+class Activation(nn.Module):
+    """LayerNorm where asked for, and relu."""
+
+    layer_norm: bool
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
         return nn.relu(LayerNorm()(x) if self.layer_norm else x)
 
 
 class Body(nn.Module):
     """What follows the first layer: dense layers, the GRU, dense layers of the head.
 
-    layers: dense layers before the GRU; kernel_init: of all dense layers
+    kernel_init: of all dense layers
     """
 
     network: Network
-    layers: int
     kernel_init: nn.initializers.Initializer = default_kernel_init
 
     @nn.compact
     def __call__(self, hidden: jax.Array, x: jax.Array, begins: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Returns the features [T, N, B, width] and the hidden states after every step [T, N, B, H]."""
-        for _ in range(self.layers):
+        """x: [T, N, B, width], the first layer's. Returns features [T, N, B, width] and the hidden states after every
+        step [T, N, B, H]."""
+        for _ in range(self.network.layers - 1):
             x = Dense(self.network.width, self.network.layer_norm, self.kernel_init)(x)
         states = jnp.zeros((*x.shape[:-1], 0), x.dtype)
         if self.network.recurrent:
@@ -50,10 +69,6 @@ class Body(nn.Module):
         for _ in range(self.network.head_layers):
             x = Dense(self.network.width, self.network.layer_norm, self.kernel_init)(x)
         return x, states
-
-
-def normalised(network: Network, x: jax.Array) -> jax.Array:
-    return LayerNorm()(x) if network.layer_norm else x
 
 
 class Actor(nn.Module):
@@ -70,8 +85,9 @@ class Actor(nn.Module):
 
         Returns the policies [T, N, B] and the hidden states after every step [T, N, B, H].
         """
-        x, states = Body(self.network, self.network.layers)(hidden, normalised(self.network, observation), begins)
-        out = nn.Dense(self.spec.actions.size)(x)
+        first = InputLayer(self.spec.observation_size, self.network.width, self.network.layer_norm)
+        x, states = Body(self.network)(hidden, Activation(self.network.layer_norm)(first(observation)), begins)
+        out = Linear(self.spec.actions.size)(x)
         if isinstance(self.spec.actions, Discrete):
             return Categorical.masked(out, available), states
         log_std = self.param("log_std", nn.initializers.zeros, (self.spec.actions.size,))
@@ -85,11 +101,15 @@ def with_agent_id(x: jax.Array) -> jax.Array:
     return jnp.concatenate([x, identity], axis=-1)
 
 
-def _for_each_agent(network: Network, agents: int, state: jax.Array) -> jax.Array:
-    """[T, B, S] -> [T, N, B, S + N], or [T, N, B, S] where the critic is not told the agent."""
-    time, batch, size = state.shape
-    state = jnp.broadcast_to(state[:, None], (time, agents, batch, size))
-    return with_agent_id(state) if network.agent_id else state
+def _of_state(network: Network, width: int, state: jax.Array, agents: int) -> jax.Array:
+    """[T, B, S] -> the first layer [T, N, B, width]; its input ends with the agent's id where the critic is told it."""
+    size, norm = state.shape[-1], network.layer_norm
+    if network.agent_id:
+        x = InputLayer(size + agents, width, norm).with_id(state, agents)
+    else:
+        alike = InputLayer(size, width, norm)(state[:, None])
+        x = jnp.broadcast_to(alike, (len(state), agents, *alike.shape[2:]))
+    return Activation(norm)(x)
 
 
 class ValueCritic(nn.Module):
@@ -99,11 +119,21 @@ class ValueCritic(nn.Module):
     network: Network
 
     @nn.compact
-    def __call__(self, hidden: jax.Array, state: jax.Array, joint: jax.Array, begins: jax.Array):
+    def __call__(self, hidden: jax.Array, state: jax.Array, joint: object, begins: jax.Array):
         """state: [T, B, S]; joint is not looked at. Returns V [T, N, B] and hidden states [T, N, B, H]."""
-        x = normalised(self.network, _for_each_agent(self.network, len(self.spec.agents), state))
-        x, states = Body(self.network, self.network.layers)(hidden, x, begins)
-        return nn.Dense(1)(x)[..., 0], states
+        x = _of_state(self.network, self.network.width, state, len(self.spec.agents))
+        x, states = Body(self.network)(hidden, x, begins)
+        return Linear(1)(x)[..., 0], states
+
+
+class Joint(NamedTuple):
+    """The joint action of which EQ^i sees all parts, agent i's own averaged out (Appendix D.1).
+
+    action, policy: float32 [T, N, B, A], features of the actions taken and of the policies that took them
+    """
+
+    action: jax.Array
+    policy: jax.Array
 
 
 class CounterfactualCritic(nn.Module):
@@ -113,25 +143,12 @@ class CounterfactualCritic(nn.Module):
     network: Network
 
     @nn.compact
-    def __call__(self, hidden: jax.Array, state: jax.Array, joint: jax.Array, begins: jax.Array):
-        """state: [T, B, S]; joint: [T, N, B, N * A]. Returns EQ [T, N, B] and hidden states [T, N, B, H]."""
+    def __call__(self, hidden: jax.Array, state: jax.Array, joint: Joint, begins: jax.Array):
+        """state: [T, B, S]. Returns EQ [T, N, B] and hidden states [T, N, B, H]."""
         half, layer_norm = self.network.width // 2, self.network.layer_norm
-        state = normalised(self.network, _for_each_agent(self.network, len(self.spec.agents), state))
-        state = Dense(half, layer_norm)(state)
-        action = Dense(half, layer_norm)(normalised(self.network, joint))
-        x = jnp.concatenate([state, action], axis=-1)
-        x, states = Body(self.network, self.network.layers - 1)(hidden, x, begins)
-        return nn.Dense(1)(x)[..., 0], states
-
-
-def marginalised(action: jax.Array, policy: jax.Array) -> jax.Array:
-    """The joint action in which agent i's own part is its policy (Appendix D.1).
-
-    action, policy: [T, N, B, A], features of the actions taken and of the policies that took them
-    Returns [T, N, B, N * A]: for agent i the actions of all agents in order, its own replaced by its policy.
-    """
-    time, agents, batch, size = action.shape
-    own = jnp.eye(agents, dtype=bool)[:, None, :, None]
-    everyone = jnp.moveaxis(action, 1, 2)[:, None]  # [T, 1, B, N, A]
-    joint = jnp.where(own, policy[:, :, :, None], everyone)
-    return joint.reshape(time, agents, batch, agents * size)
+        agents, actions = len(self.spec.agents), self.spec.actions.size
+        of_state = _of_state(self.network, half, state, agents)
+        first = InputLayer(agents * actions, half, layer_norm)
+        of_action = Activation(layer_norm)(first.exchanged(joint.action, joint.policy))
+        x, states = Body(self.network)(hidden, jnp.concatenate([of_state, of_action], axis=-1), begins)
+        return Linear(1)(x)[..., 0], states

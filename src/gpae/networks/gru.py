@@ -60,6 +60,7 @@ def _forward(weights, hidden, x, keep):
 
 def _backward(residuals, gradient):
     weights, x, keep, saved = residuals
+    back = jnp.concatenate([gate.T for gate in weights.recurrent])  # [3 H, H], one product a step for three
 
     def body(later, step):
         gradient, keep, start, r, z, n, candidate = step
@@ -68,16 +69,18 @@ def _backward(residuals, gradient):
         d_z = d_hidden * (start - n) * z * (1 - z)
         d_r = d_n * candidate * r * (1 - r)
         d_candidate = d_n * r
-        d_start = d_hidden * z
-        for gate, d_gate in enumerate((d_r, d_z, d_candidate)):
-            d_start += d_gate @ weights.recurrent[gate].T
+        d_start = d_hidden * z + jnp.concatenate([d_r, d_z, d_candidate], axis=-1) @ back
         return d_start * keep[:, None], (d_r, d_z, d_n, d_candidate)
 
     d_hidden, (d_r, d_z, d_n, d_candidate) = jax.lax.scan(
         body, jnp.zeros_like(gradient[0]), (gradient, keep, *saved), reverse=True
     )
     start = saved[0]
-    product = lambda a, b: jnp.tensordot(a, b, axes=((0, 1), (0, 1)))  # noqa: E731
+
+    def product(a, b):
+        """The sum over all rows; on flat rows, because XLA's CPU backend is slow in contracting several axes."""
+        return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
     d_weights = Weights(
         input=jnp.stack([product(x, d) for d in (d_r, d_z, d_n)]),
         input_bias=jnp.stack([d.sum((0, 1)) for d in (d_r, d_z, d_n)]),

@@ -29,7 +29,8 @@ class Categorical(NamedTuple):
         return jnp.argmax(self.log_probs, axis=-1).astype(jnp.int32)
 
     def log_prob(self, action: jax.Array) -> jax.Array:
-        return jnp.take_along_axis(self.log_probs, action[..., None], axis=-1)[..., 0]
+        chosen = action[..., None] == jnp.arange(self.log_probs.shape[-1])
+        return jnp.sum(jnp.where(chosen, self.log_probs, 0.0), axis=-1)  # a gather's gradient is slow on a CPU
 
     def entropy(self) -> jax.Array:
         """In nats."""

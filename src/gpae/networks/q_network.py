@@ -5,7 +5,8 @@ import jax
 
 from gpae.config import Network
 from gpae.environments.base import Spec
-from gpae.networks.actor_critic import Body, normalised, with_agent_id
+from gpae.networks.actor_critic import Activation, Body, Linear, with_agent_id
+from gpae.networks.input_layer import InputLayer
 
 
 class QNetwork(nn.Module):
@@ -25,5 +26,7 @@ class QNetwork(nn.Module):
         """
         orthogonal = nn.initializers.orthogonal()
         x = with_agent_id(observation) if self.network.agent_id else observation
-        x, states = Body(self.network, self.network.layers, orthogonal)(hidden, normalised(self.network, x), begins)
-        return nn.Dense(self.spec.actions.size, kernel_init=orthogonal)(x), states
+        first = InputLayer(x.shape[-1], self.network.width, self.network.layer_norm, orthogonal)
+        x = Activation(self.network.layer_norm)(first(x))
+        x, states = Body(self.network, orthogonal)(hidden, x, begins)
+        return Linear(self.spec.actions.size, kernel_init=orthogonal)(x), states

@@ -1,0 +1,91 @@
+"""LayerNorm and dense layer of a network's inputs, in the form that does least.
+
+Inputs are data: nobody asks for their gradient. So the normalised inputs are constants, and the LayerNorm's scale and
+shift can be folded into the dense layer's weights, whose gradient then holds theirs:
+
+    y = ((x - mean) / deviation * scale + shift) W + b = (x - mean) / deviation (scale W) + (shift W + b)
+
+What all agents see alike is multiplied once an environment and not once an agent: the state beside which stands an
+agent's id, and the joint action in which an agent's own part is exchanged. docs/performance.md has the effect.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.linear import default_kernel_init
+
+from gpae.networks.layer_norm import EPSILON
+
+
+def by_rows(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """x @ kernel on flat rows: XLA's CPU backend is slow in contracting the several axes of the kernel's gradient."""
+    return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
+
+
+def _inverse(squares: jax.Array) -> jax.Array:
+    """1 / deviation, from the mean squared deviation."""
+    return jax.lax.rsqrt(squares + EPSILON)
+
+
+class InputLayer(nn.Module):
+    """The layer before its activation; with `layer_norm` the inputs are normalised, as flax.linen.LayerNorm does.
+
+    Three ways to give the same kind of input. T steps, N agents, B environments, F features, W = width.
+    """
+
+    features: int
+    width: int
+    layer_norm: bool
+    kernel_init: nn.initializers.Initializer = default_kernel_init
+
+    def setup(self):
+        self.kernel = self.param("kernel", self.kernel_init, (self.features, self.width))
+        self.bias = self.param("bias", nn.initializers.zeros, (self.width,))
+        if self.layer_norm:
+            self.scale = self.param("scale", nn.initializers.ones, (self.features,))
+            self.shift = self.param("shift", nn.initializers.zeros, (self.features,))
+
+    def _folded(self) -> tuple[jax.Array, jax.Array]:
+        """Kernel [F, W] and bias [W] with scale and shift in them."""
+        if not self.layer_norm:
+            return self.kernel, self.bias
+        return self.scale[:, None] * self.kernel, self.bias + self.shift @ self.kernel
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """x: [T, N, B, F], each agent's own. Returns [T, N, B, W]."""
+        kernel, bias = self._folded()
+        if self.layer_norm:
+            x = x - x.mean(-1, keepdims=True)
+            x = x * _inverse((x * x).mean(-1, keepdims=True))
+        return by_rows(x, kernel) + bias
+
+    def with_id(self, state: jax.Array, agents: int) -> jax.Array:
+        """state: [T, B, S], after which each agent's one-hot id [N] is thought. Returns [T, N, B, W]."""
+        size = state.shape[-1]
+        kernel, bias = self._folded()
+        identity = jnp.broadcast_to(jnp.eye(agents)[:, None], (len(state), agents, state.shape[1], agents))
+        if self.layer_norm:
+            mean = ((state.sum(-1) + 1) / self.features)[..., None]
+            state = state - mean
+            squares = (state * state).sum(-1, keepdims=True) + (1 - mean) ** 2 + (agents - 1) * mean**2
+            inverse = _inverse(squares / self.features)
+            state, identity = state * inverse, (identity - mean[:, None]) * inverse[:, None]
+        return by_rows(state, kernel[:size])[:, None] + by_rows(identity, kernel[size:]) + bias
+
+    def exchanged(self, actions: jax.Array, own: jax.Array) -> jax.Array:
+        """actions: [T, N, B, A], of which agent i sees all in order, its own exchanged for own[:, i].
+
+        own: [T, N, B, A]. Returns [T, N, B, W].
+        """
+        time, agents, batch, size = actions.shape
+        kernel, bias = self._folded()
+        joint = by_rows(jnp.moveaxis(actions, 1, 2).reshape(time, batch, agents * size), kernel)[:, None]
+        change = own - actions
+        parts = [by_rows(change[:, i], kernel[i * size : (i + 1) * size]) for i in range(agents)]
+        product = joint + jnp.stack(parts, axis=1)
+        if not self.layer_norm:
+            return product + bias
+        mean = (actions.sum((1, 3))[:, None] + change.sum(-1)) / self.features
+        squares = (actions * actions).sum((1, 3))[:, None] + (own * own - actions * actions).sum(-1)
+        inverse = _inverse(jnp.maximum(squares / self.features - mean**2, 0.0))
+        return (product - mean[..., None] * kernel.sum(0)) * inverse[..., None] + bias
