@@ -136,8 +136,8 @@ class SMAX:
         delay = jax.random.uniform(
             delay_key,
             (self.allies + self.enemies, batch),
-            minval=-rules.SUBSTEP_TIME,
-            maxval=2 * rules.SUBSTEP_TIME,
+            minval=rules.DELAY[0],
+            maxval=rules.DELAY[1],
         )
         return Draws(delay, jax.random.uniform(choice_key, (self.enemies, batch)))
 
