@@ -45,7 +45,7 @@ def test_marks_are_the_papers_but_for_the_credit_of_dae(written):
         for column in ("Credit", "Off-policy", "Bias")
         if row[f"{column}, paper"] not in ("—", row[f"{column}, here"])
     ]
-    assert differ == [("DAE, β = 0.25", "Credit")]
+    assert differ == [(f"DAE, β = {PARAMS.method('dae').beta:g}", "Credit")]
     assert {row["Credit, paper"] for row in rows.values()} == {"No", "1-step", "n-step", "—"}
     assert rows["DAE, β = 0"]["Bias, here"] == "No" and rows["DAE, β = 1"]["Bias, here"] == "Yes"
     assert rows["COMA"]["credited (of 17)"] == "1" and rows["COMA"]["credited, exact critic"] == "17"
