@@ -15,6 +15,7 @@ from gpae.algorithms.value_decomposition import ValueDecomposition, annealed, do
 from gpae.config import ConfigError, Params
 from gpae.environments import base
 from gpae.environments.registry import make
+from gpae.training import checkpoint
 from gpae.training.rollout import collect, start
 from gpae.training.update import Trainer
 
@@ -124,7 +125,7 @@ def test_the_buffer_gives_back_what_the_agents_saw_and_did():
 def test_the_loss_is_the_error_of_the_targets_step_by_step(method):
     """Against loops over steps, agents and windows, with online and target networks that differ."""
     made, states, _ = training()
-    batch = made.algorithm._sample(jax.random.PRNGKey(1), first_seed(states[-1]).learner.buffer)
+    batch = jax.jit(made.algorithm._sample)(jax.random.PRNGKey(1), first_seed(states[-1]).learner.buffer)
     learner, chosen_method = made.job.learner, PARAMS.method(method)
     algorithm = ValueDecomposition(made.environment, chosen_method, learner, made.job.network, 1)
     online, target = (algorithm.init(jax.random.PRNGKey(key)).online for key in (1, 2))
@@ -137,18 +138,21 @@ def test_the_loss_is_the_error_of_the_targets_step_by_step(method):
 
     q, target_q = (np.asarray(q_values(params.agent)) for params in (online, target))
     time, agents, size = batch.action.shape
+    action, available, done, reward = (
+        np.asarray(leaf) for leaf in (batch.action, batch.view.available, batch.done, batch.reward)
+    )
     chosen, following = np.zeros((time, agents, size)), np.zeros((time, agents, size))
     for t, i, b in np.ndindex(time, agents, size):
-        chosen[t, i, b] = q[t, i, b, batch.action[t, i, b]]
-        can = np.flatnonzero(batch.view.available[t + 1, i, b])
+        chosen[t, i, b] = q[t, i, b, action[t, i, b]]
+        can = np.flatnonzero(available[t + 1, i, b])
         following[t, i, b] = target_q[t + 1, i, b, can[np.argmax(q[t + 1, i, b, can])]]
     value = algorithm.mixer.apply(online.mixer, jnp.float32(chosen), batch.view.state[:-1])
     after = np.asarray(algorithm.mixer.apply(target.mixer, jnp.float32(following), batch.view.state[1:]))
     aims = np.zeros(value.shape)
     for t, m, b in np.ndindex(*value.shape):
-        rest = 0.0 if batch.done[t, b] else learner.gamma * after[t, m, b]
-        aims[t, m, b] = learner.reward_scale * batch.reward[t, b] + rest
-    loss, metrics = algorithm._loss(online, target, batch)
+        rest = 0.0 if done[t, b] else learner.gamma * after[t, m, b]
+        aims[t, m, b] = learner.reward_scale * reward[t, b] + rest
+    loss, metrics = jax.jit(algorithm._loss)(online, target, batch)
     assert value.shape[1] == (3 if method == "iql" else 1)
     assert float(loss) == pytest.approx(float(np.mean((np.asarray(value) - aims) ** 2)), rel=1e-4)
     assert float(metrics["target_mean"]) == pytest.approx(aims.mean(), rel=1e-4, abs=1e-5)
@@ -171,6 +175,17 @@ def test_learning_starts_late_and_the_target_follows_by_copies():
         assert float(metrics["learning"][0]) == learns and (float(metrics["gradient_norm"][0]) > 0) == learns
         assert all(bool(jnp.isfinite(value).all()) for value in metrics.values())
         assert bool(after.buffer.is_full[0]) == (update >= 3)  # 12 windows of 4 environments
+
+
+def test_a_saved_state_goes_on_with_the_same_bits(tmp_path):
+    """The buffer is part of it: after 3 updates it is full, and the next ones sample from it."""
+    made, states, _ = training()
+    checkpoint.save(tmp_path / "3", made.job, states[3])
+    state = jax.tree.map(jnp.array, checkpoint.restore(tmp_path / "3", made.job, states[3]))
+    for _ in range(3):
+        state, _ = made.update(state)
+    for resumed, unbroken in zip(jax.tree.leaves(state), jax.tree.leaves(states[6]), strict=True):
+        np.testing.assert_array_equal(resumed, unbroken)
 
 
 def test_what_cannot_run_is_refused_in_one_line():
@@ -242,7 +257,7 @@ def solve(method, payoff, updates=800):
         state = algorithm.with_replay(state, jax.eval_shape(play, key, state))
 
         def update(state, key):
-            return algorithm.learn(key, state, play(jax.random.fold_in(key, 1), state))[0], None
+            return algorithm.prepare(key, state, play(jax.random.fold_in(key, 1), state))[0], None
 
         return jax.lax.scan(update, state, jax.random.split(key, updates))[0].online
 

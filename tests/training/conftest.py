@@ -38,7 +38,20 @@ class Workspace:
                     "policy_gradient": {
                         "learner": {"environments": 16, "rollout_steps": 16, "epochs": 2},
                         "network": {"width": 16, "layers": 1},
-                    }
+                    },
+                    "value_decomposition": {
+                        "learner": {
+                            "environments": 4,
+                            "rollout_steps": 16,
+                            "buffer_windows": 400,
+                            "batch_size": 4,
+                            "epochs": 1,
+                            "learning_starts": 128,
+                            "mixer_embedding": 8,
+                            "hypernet_width": 16,
+                        },
+                        "network": {"width": 16},
+                    },
                 }
             },
         }
