@@ -259,6 +259,7 @@ class Experiment:
     """A table or figure: every method on every task. Experiments share the jobs that several of them need.
 
     where: where the papers have it; empty where they do not
+    why: what it is for, where the title does not say it
     labels: method: the name that this table prints, where it is not the method's own
     figures: learning curves by task and by family (Figures 6 and 4), the advantage gap (Figure 1), the distances of the
         trace weights (Figure 2), final scores beside curves (the controls)
@@ -269,6 +270,7 @@ class Experiment:
     tasks: tuple[Name, ...]
     methods: tuple[Name, ...]
     where: str = ""
+    why: str = ""
     claims: Claims | None = None
     labels: dict[Name, str] = Field(default_factory=dict)
     layout: Layout = Layout()

@@ -90,6 +90,11 @@ def _notes(params: Params, profile: str, found: list[Difference]) -> Iterator[st
     )
 
 
+def name(experiment: str) -> str:
+    """Of the files."""
+    return f"{experiment}-comparisons"
+
+
 def grid(params: Params, profile: str, experiment: str, found: list[Difference]) -> Grid:
     """A row a question, a column a task."""
     tasks = {difference.method.task: layout.unit(difference.method.metric) for difference in found}
@@ -98,7 +103,7 @@ def grid(params: Params, profile: str, experiment: str, found: list[Difference])
         pair = f"{difference.method.method} − {difference.other.method}"
         rows.setdefault((difference.question, pair), {})[difference.method.task] = _text(difference)
     return Grid(
-        name=f"{experiment}-comparisons",
+        name=name(experiment),
         title=f"{params.experiment(experiment).title} What the differences say",
         columns=("Question", "Difference", *(f"{task}: {unit}" for task, unit in tasks.items())),
         rows=tuple((*heads, *(row[task] for task in tasks)) for heads, row in rows.items()),

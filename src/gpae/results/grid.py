@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from gpae.results import schema
 _TEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}", "|": r"$|$", "<": "$<$", ">": "$>$"}
 _TEX |= {"—": "---", "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "π": r"$\pi$"}
 _TEX |= {"β": r"$\beta$", "γ": r"$\gamma$", "ε": r"$\epsilon$", "η": r"$\eta$", "λ": r"$\lambda$"}
+
+_MARKED = re.compile(r"(.*?)(?: ?<sup>(.*)</sup>)?")
+_REMARK = re.compile(r"<sup>(.*)</sup> (.*)")
 
 
 def tex(text: str) -> str:
@@ -100,3 +104,25 @@ class Grid:
         """Writes <name>.csv, .md and .tex; data: the CSV where it is more than what is printed."""
         contents = {".csv": self.csv() if data is None else data, ".md": self.markdown(), ".tex": self.latex()}
         return [schema.write_whole(folder / f"{self.name}{end}", text.encode()) for end, text in contents.items()]
+
+
+def read(path: Path) -> Grid:
+    """The grid of a Markdown file that `write` made; small print is part of the words. FileNotFoundError as usual."""
+
+    def places(line: str) -> tuple[Text, ...]:
+        cells = [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        return tuple(Text(text, mark=mark or "") for text, mark in (_MARKED.fullmatch(cell).groups() for cell in cells))
+
+    title, _, *lines = path.read_text().splitlines()
+    head, alignment, *rows = [line for line in lines if line.startswith("|")]
+    said = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    remarks = [_REMARK.fullmatch(line) for line in said]
+    return Grid(
+        path.stem,
+        title.removeprefix("# "),
+        tuple(place.text for place in places(head)),
+        tuple(places(row) for row in rows),
+        tuple(line for line, remark in zip(said, remarks, strict=True) if not remark),
+        dict(remark.groups() for remark in remarks if remark),
+        alignment.count(":--"),
+    )

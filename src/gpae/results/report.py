@@ -4,6 +4,7 @@ import base64
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,24 @@ from matplotlib.ticker import EngFormatter
 from gpae import plan
 from gpae.config import ConfigError, Params
 from gpae.plan import Job
-from gpae.results import aggregate, claims, figures, layout, schema, tables
+from gpae.results import aggregate, claims, comparisons, figures, grid, layout, schema, tables, untrained
 from gpae.results.cells import Cell
-from gpae.results.claims import Verdict
+from gpae.results.claims import SentenceVerdict, Verdict
+from gpae.results.grid import Grid
 
 _MEANING = {
     "consistent": "the measured mean agrees with the paper's",
     "ordering holds": "the paper's better method is significantly better here too",
+    "claim holds": "every part of the sentence is significant here",
     "differs": "the measured mean is not the paper's",
     "ordering fails": "the paper's better method is significantly worse here",
-    "not shown": "measured, but the spread over seeds is too wide to tell",
+    "claim fails": "some part of the sentence is significantly otherwise here",
+    "not shown": "measured, but the spread over seeds is too wide to tell, or parts of a sentence are missing",
     "budget too small": "measured with less than the paper's budget; decides nothing",
     "not run": "nothing was measured",
 }
+_UNDECIDED = ("budget too small", "not run")
+_KINDS = {"value": "Numbers", "ordering": "Orderings"}
 
 
 def _anchor(job: Job) -> str:
@@ -47,11 +53,11 @@ def _probability(p: float) -> str:
     return "" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _job(job: Job, about: dict[str, Any] | None) -> dict[str, Any]:
-    """A row of the provenance table; without provenance the row says how to run the job."""
-    shown = {"anchor": _anchor(job), "job": job, "about": about}
+def _job(job: Job, about: dict[str, Any] | None, needed: list[str]) -> dict[str, Any]:
+    """A row of the provenance table; without provenance how to run the job. needed: the experiments it is for."""
+    shown = {"anchor": _anchor(job), "job": job, "about": about, "needed": needed}
     if about is None:
-        return shown | {"commands": [f"gpae {step} {job.selector}" for step in ("train", "evaluate")]}
+        return shown | {"command": f"gpae train {job.selector}"}
     training = about.get("training") or {}
     both = [part for part in (about, training) if part]
     return shown | {
@@ -66,24 +72,61 @@ def _job(job: Job, about: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{low:.4g} to {high:.4g}"
+
+
+def _jobs(sources: str, anchors: dict[str, str]) -> list[str]:
+    return list(dict.fromkeys(anchors[source] for source in sources.split() if source in anchors))
+
+
 def _verdict(verdict: Verdict, anchors: dict[str, str]) -> dict[str, Any]:
-    interval = "" if math.isnan(verdict.low) else f"{verdict.low:.4g} to {verdict.high:.4g}"
     return {
         "verdict": verdict,
         "paper_value": _number(verdict.paper_value),
         "measured_value": _number(verdict.measured_value),
         "p": _probability(verdict.p),
         "paper_p": _probability(verdict.paper_p),
-        "interval": interval,
-        "jobs": [anchors[source] for source in verdict.sources.split() if source in anchors],
+        "interval": _interval(verdict.low, verdict.high),
+        "jobs": _jobs(verdict.sources, anchors),
     }
 
 
-def _picture(path: Path, profile: str) -> str:
+def _sentence(verdict: SentenceVerdict, anchors: dict[str, str]) -> dict[str, Any]:
+    parts = [
+        {
+            "part": part,
+            "value": _number(part.value),
+            "interval": _interval(part.low, part.high),
+            "p": _probability(part.adjusted_p),
+            "paper_value": _number(part.paper_value),
+            "paper_p": _probability(part.paper_p),
+            "jobs": _jobs(part.sources, anchors),
+        }
+        for part in verdict.parts
+    ]
+    return {
+        "verdict": verdict,
+        "parts": parts,
+        "here": Counter(part.verdict for part in verdict.parts).most_common(),
+        "printed": Counter(part.paper_verdict for part in verdict.parts).most_common(),
+    }
+
+
+def _made(path: Path, read: Callable[[Path], Any], command: str) -> Any:
     try:
-        return base64.b64encode(path.read_bytes()).decode()
+        return read(path)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; it is made by: gpae plot --profile {profile}") from None
+        raise ConfigError(f"{path}: no such file; it is made by: {command}") from None
+
+
+def _picture(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def _table(profile: str, name: str, root: Path) -> Grid:
+    path = root / "artifacts" / profile / "tables" / f"{name}.md"
+    return _made(path, grid.read, f"gpae tables --profile {profile}")
 
 
 def _experiment(params: Params, profile: str, name: str, root: Path) -> dict[str, Any]:
@@ -108,20 +151,29 @@ def _experiment(params: Params, profile: str, name: str, root: Path) -> dict[str
         }
         for row in table.rows
     ]
-    pictures = [
-        {"caption": caption, "png": _picture(root / figures.place(profile, stem, "png"), profile)}
-        for stem, caption in figures.captions(params, profile, name).items()
-    ]
+    plot = f"gpae plot --profile {profile}"
+    about = params.experiment(name)
     return {
         "name": name,
-        "title": params.experiment(name).title,
+        "about": about,
         "table": table,
         "in_paper": tables.in_paper(table),
         "rows": rows,
         "notes": tables.notes(params, profile, name),
         "reasons": tables.reasons(table),
-        "figures": pictures,
+        "comparisons": _table(profile, comparisons.name(name), root) if about.comparisons else None,
+        "figures": [
+            {"caption": caption, "png": _made(root / figures.place(profile, stem, "png"), _picture, plot)}
+            for stem, caption in figures.captions(params, profile, name).items()
+        ],
     }
+
+
+def _summary(verdicts: list[Verdict], sentences: list[SentenceVerdict]) -> dict[str, Counter[str]]:
+    """{kind of claim: {verdict: how many}}, verdicts in the order of their meanings."""
+    kinds = {title: [v.verdict for v in verdicts if v.kind == kind] for kind, title in _KINDS.items()}
+    kinds["Sentences"] = [sentence.verdict for sentence in sentences]
+    return {title: Counter(sorted(found, key=list(_MEANING).index)) for title, found in kinds.items()}
 
 
 def report_path(profile: str) -> Path:
@@ -129,13 +181,20 @@ def report_path(profile: str) -> Path:
 
 
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """Writes the profile's report.html from its scores, summary and figures."""
-    budget = params.profile(profile)
+    """Writes the profile's report.html from its scores, diagnostics, tables and figures."""
+    budget, jobs = params.profile(profile), plan.jobs(params, profile)
     _, origins = aggregate.read_scores(params, profile, root)
-    jobs = plan.jobs(params, profile)
-    anchors = {job.evaluation.as_posix(): _anchor(job) for job in jobs}
+    anchors = {path.as_posix(): _anchor(job) for job in jobs for path in (job.evaluation, job.metrics)}
+    needing = {name: plan.jobs(params, profile, name) for name in budget.experiments}
+    rows = [
+        _job(job, origins.get(job.evaluation.as_posix()), [name for name, wanted in needing.items() if job in wanted])
+        for job in jobs
+    ]
     verdicts = claims.verdicts(params, profile, root)
-    counts = Counter(verdict.verdict for verdict in verdicts)
+    sentences = claims.text_verdicts(params, profile, root)
+    summary = _summary(verdicts, sentences)
+    experiments = [_experiment(params, profile, name, root) for name in budget.experiments]
+    said = Counter(note for experiment in experiments for note in experiment["notes"])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -147,20 +206,25 @@ def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
         profile=profile,
         budget=budget,
         steps=sorted({job.total_steps for job in jobs}),
-        done=len(origins),
-        planned=len(jobs),
-        counts=[(name, meaning, counts[name]) for name, meaning in _MEANING.items()],
-        decided=sum(counts[name] for name in _MEANING if name not in ("budget too small", "not run")),
+        meanings=_MEANING,
+        summary=summary,
+        decided=sum(counts[name] for counts in summary.values() for name in counts if name not in _UNDECIDED),
+        sentences=[_sentence(sentence, anchors) for sentence in sentences],
         marks=tables.MARKS,
-        experiments=[_experiment(params, profile, name, root) for name in budget.experiments],
+        # what is to be known of every table is said once
+        notes=[note for note, count in said.items() if count == len(experiments)],
+        experiments=experiments,
+        untrained=[_table(profile, name, root) for name in untrained.NAMES],
         verdicts={
             kind: {
                 group: [_verdict(v, anchors) for v in verdicts if v.kind == kind and (v.verdict == "not run") == absent]
                 for group, absent in (("measured", False), ("absent", True))
             }
-            for kind in ("value", "ordering")
+            for kind in _KINDS
         },
+        kinds=_KINDS,
         method=claims.__doc__,
-        jobs=[_job(job, origins.get(job.evaluation.as_posix())) for job in jobs],
+        done=[row for row in rows if row["about"]],
+        open=[row for row in rows if not row["about"]],
     )
     return [schema.write_whole(root / report_path(profile), page.encode())]

@@ -99,8 +99,8 @@ def after_diagnostics(
     ):
         for title, unit, rows in kinds:
             curves = panels.curves(rows, task, names)
-            title = f"({next(letters)}) {score.title}: {title}"
-            found.append(Panel(title, unit, curves, panels.absent(curves, names)))
+            head = f"({next(letters)}) {score.title}: {title}"
+            found.append(Panel(head, unit, curves, panels.absent(curves, names)))
         found.append(replace(score, title=f"({next(letters)}) {score.title}: score"))
     return found
 

@@ -6,11 +6,13 @@ standard deviation of all advantages of the update it is what the policy's gradi
 steps where nothing was replaced, for an agent drawn there, should be near 0 (Appendix B).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from gpae.config import Params
+from gpae import plan
+from gpae.config import ConfigError, Params
 from gpae.results import aggregate
 from gpae.results.figures import curves
 from gpae.results.figures.panels import Panel
@@ -25,6 +27,17 @@ def _dimensionless(rows: pd.DataFrame) -> pd.DataFrame:
     return (wide[GAP] / wide[DEVIATION]).dropna().rename("value").reset_index().assign(quantity=GAP)
 
 
+def _references(params: Params, task: str) -> list[tuple[str, float]]:
+    """Appendix B's number as the paper has it, and a stop; nothing for teams that it does not speak of."""
+    from gpae.results.gap_reference import reference  # imports jax, which no other figure needs
+
+    try:
+        found = reference(params, task)
+    except ConfigError:
+        return []
+    return [("Appendix B, all stops of an episode", found.total), ("Appendix B, one stop", found.total_a_stop)]
+
+
 def shown(params: Params, profile: str, experiment: str, root: Path) -> list[Panel]:
     """Four panels a task: the gap, the gap where nothing was replaced, the gap in deviations, and the score."""
     rows, _ = aggregate.read_diagnostics(params, profile, root)
@@ -34,14 +47,21 @@ def shown(params: Params, profile: str, experiment: str, root: Path) -> list[Pan
         ("gap elsewhere", "advantage gap", raw[raw["quantity"] == ELSEWHERE]),
         ("gap in deviations", "gap / std of advantages", aggregate.over_seeds(_dimensionless(rows))),
     )
-    return curves.after_diagnostics(params, profile, experiment, root, kinds)
+    found = curves.after_diagnostics(params, profile, experiment, root, kinds)
+    for number, task in enumerate(plan.selection(params, profile, experiment)[0]):
+        first = 4 * number
+        found[first] = replace(found[first], references=_references(params, task), scale=task)
+        found[first + 1] = replace(found[first + 1], scale=task)
+    return found
 
 
 def caption(params: Params, profile: str, experiment: str) -> str:
     return (
-        "Advantage gap: the mean advantage of the other agents minus that of the agent whose action was replaced by"
-        " “stop”, before normalisation, in units of the reward; the same where nothing was replaced, for an agent drawn"
-        " there (near 0 is expected); the first divided by the standard deviation of all advantages, which is what the"
-        " policy's gradient sees; and the learning curve. Gaps: mean over the updates since the last evaluation, then"
-        " mean over seeds, standard error shaded. A higher gap blames the stopped agent more."
+        "(a) Advantage gap: the mean advantage of the other agents minus that of the agent whose action was replaced by"
+        " “stop”, before normalisation, in units of the reward; a higher gap blames that agent more. Broken lines: what"
+        " the environment's constants let expect (Appendix B), with the loss of wins by all stops of an episode, as the"
+        " paper has it, and by one. (b) The same where nothing was replaced, for an agent drawn there; near 0 is"
+        " expected. (c) The first divided by the standard deviation of all advantages, which is what the policy's"
+        " gradient sees. (d) Learning curve. Gaps are means over the updates since the last evaluation, then over"
+        " seeds; standard error shaded."
     )

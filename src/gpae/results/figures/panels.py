@@ -39,7 +39,9 @@ class Panel:
     """One set of axes.
 
     absent: methods without a result; marks: (method, the paper's final mean) where the budget is the paper's
-    references: (what it is, a value that does not depend on training); nothing: what is said where there is no curve
+    references: (what it is, a value that does not depend on training)
+    scale: panels of a figure with the same word have the same vertical axis
+    nothing: what is said where there is no curve
     """
 
     title: str
@@ -48,6 +50,7 @@ class Panel:
     absent: list[str] = field(default_factory=list)
     marks: list[tuple[str, float]] = field(default_factory=list)
     references: list[tuple[str, float]] = field(default_factory=list)
+    scale: str = ""
     nothing: str = "not run"
 
 
@@ -85,11 +88,11 @@ def draw(axes: Axes, panel: Panel, looks: Mapping[str, Any], names: Mapping[str,
         axes.fill_between(curve.env_steps, low, high, color=look["color"], alpha=0.15, linewidth=0)
     for method, value in panel.marks:
         look = {"color": looks[method]["color"], "marker": "<", "linestyle": "none", "markersize": 5}
-        axes.plot(1.03, value, transform=axes.get_yaxis_transform(), clip_on=False, **look)
+        axes.plot(1.02, value, transform=axes.get_yaxis_transform(), clip_on=False, **look)
     for text, value in panel.references:
         axes.axhline(value, color="0.25", linewidth=0.9, linestyle=(0, (6, 2)), zorder=1)
         place = {"xy": (0.5, value), "xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-        axes.annotate(text, xytext=(0, 2), ha="center", va="bottom", fontsize=6.5, color="0.25", **place)
+        axes.annotate(text, xytext=(0, -2), ha="center", va="top", fontsize=6.5, color="0.25", **place)
     axes.set_title(panel.title)
     axes.set_ylabel(panel.unit)
     if panel.unit == UNITS["win_rate_percent"]:
@@ -99,6 +102,9 @@ def draw(axes: Axes, panel: Panel, looks: Mapping[str, Any], names: Mapping[str,
     axes.set_xlabel("\n".join(filter(None, ("environment steps" if lowest else "", *textwrap.wrap(without, 45)))))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_major_locator(MaxNLocator(5))
+    if panel.curves:
+        end = max(curve.env_steps[-1] for curve in panel.curves)
+        axes.set_xlim(-0.04 * end, 1.04 * end)
     if not panel.curves:
         empty(axes, panel.nothing)
 
@@ -127,7 +133,7 @@ def page(
     legend = _LEGEND_LINE * legend_lines + 0.12
     height = line * lines + legend + 0.3
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(rect=(0, 0.2 / height, 1, 1 - (0.2 + legend) / height))
+    figure.get_layout_engine().set(rect=(0, 0.2 / height, 0.99, 1 - (0.2 + legend) / height))
     if handles:
         in_line = -(-len(handles) // legend_lines)
         figure.legend(handles=handles, loc="upper center", ncols=in_line, frameon=False, columnspacing=1.4)
@@ -157,5 +163,10 @@ def drawn(
         draw(axes, panel, looks, names, lowest=place + columns >= len(shown))
     for axes in grid.ravel()[len(shown) :]:
         axes.remove()
+    for scale in {panel.scale for panel in shown if panel.scale and panel.curves}:
+        same = [a for a, p in zip(grid.ravel(), shown, strict=False) if p.scale == scale and p.curves]
+        ends = [axes.get_ylim() for axes in same]
+        for axes in same:
+            axes.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
     sns.despine(fig=figure)
     return figure

@@ -23,9 +23,9 @@ def shown(params: Params, profile: str, experiment: str, root: Path) -> list[Pan
 
 def caption(params: Params, profile: str, experiment: str) -> str:
     return (
-        "Trace weights c against the importance ratios of the samples in the replay: mean distance of c / λ to the"
-        " agent's own ratio and to the joint ratio, and the second minus the first, which Eq. 9 calls the truncation"
-        " gap; then the learning curve. Distances: mean over the updates since the last evaluation, then mean over"
-        " seeds, standard error shaded. The smaller the gap, the nearer a weight is to the joint ratio for how well it"
-        " keeps the individual one."
+        "Trace weights c against the importance ratios of the samples in the replay. (a), (b) Mean distance of c / λ to"
+        " the agent's own ratio and to the joint ratio. (c) The second minus the first, which Eq. 9 calls the"
+        " truncation gap: above 0 a weight is nearer to the individual ratio, below 0 to the joint one. (d) Learning"
+        " curve. Distances are means over the updates since the last evaluation, then over seeds; standard error"
+        " shaded."
     )

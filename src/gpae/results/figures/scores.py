@@ -1,6 +1,7 @@
 """Final scores of every method, seed by seed and with an interval, beside the learning curves: the controls' figure."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,7 @@ def draw(params: Params, profile: str, experiment: str, root: Path) -> Figure:
     for (left, right), name, panel in zip(grid, tasks, curves.by_task(params, profile, experiment, root), strict=True):
         _finals(left, scores[scores["task"] == name], looks, names, panel.unit)
         left.set_title(f"{panel.title}: final scores")
-        panels.draw(right, panel, looks, names)
+        panels.draw(right, replace(panel, marks=[]), looks, names)
     sns.despine(fig=figure)
     return figure
 
