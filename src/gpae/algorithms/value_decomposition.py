@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.algorithms.base import Act
+from gpae.algorithms.base import Act, Descent
 from gpae.algorithms.window import Rollout
 from gpae.config import Network, ValueDecompositionMethod, ValueLearner
 from gpae.environments.base import Discrete, View, Viewable, batch_axes
@@ -160,7 +160,9 @@ class ValueDecomposition:
     def with_replay(self, state: ValueState, rollout: Rollout) -> ValueState:
         shapes = jax.eval_shape(self._experience, rollout)
         one = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[2:], leaf.dtype), shapes)
-        return state._replace(buffer=self.buffer.init(one))
+        # flashbax leaves a Python number in it, whose weak type would make an update compile anew after a restart
+        buffer = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), self.buffer.init(one))
+        return state._replace(buffer=buffer)
 
     def networks(self, state: ValueState) -> dict[str, Any]:
         return {"actor": state.online.agent, "critic": state.online.mixer}
@@ -250,7 +252,11 @@ class ValueDecomposition:
         carry, seen = jax.lax.scan(epoch, (online, optimiser), jax.random.split(key, self.learner.epochs))
         return *carry, jax.tree.map(jnp.mean, seen)
 
-    def learn(self, key: jax.Array, state: ValueState, rollout: Rollout) -> tuple[ValueState, jax.Array, dict]:
+    @property
+    def descents(self) -> dict[str, Descent]:
+        return {}  # one loss for agents and mixer
+
+    def prepare(self, key: jax.Array, state: ValueState, rollout: Rollout) -> tuple[ValueState, jax.Array, None, dict]:
         """One update: the rollout goes into the buffer; from `learning_starts` steps on, epochs of gradient steps.
 
         Until then the metrics of learning are 0, and so is `learning`.
@@ -266,4 +272,4 @@ class ValueDecomposition:
         refresh = updates % learner.target_update_interval == 0
         target = jax.tree.map(lambda new, old: jnp.where(refresh, new, old), online, state.target)
         metrics = seen | {"epsilon": self.epsilon(state.updates), "learning": learning.astype(jnp.float32)}
-        return ValueState(online, target, optimiser, buffer, updates), rollout.window.critic_hidden, metrics
+        return ValueState(online, target, optimiser, buffer, updates), rollout.window.critic_hidden, None, metrics
