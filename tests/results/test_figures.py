@@ -102,6 +102,13 @@ def test_the_gap_is_shown_raw_elsewhere_and_in_deviations(watched):
     np.testing.assert_allclose(elsewhere.curves[0].mean, [0.01, 0.01])
     np.testing.assert_allclose(deviations.curves[0].mean, [0.25, 0.25])
     np.testing.assert_allclose(deviations.curves[0].sem, [0.15, 0.15])
+    # Appendix B's reference, whose derivation has a test of its own; the two raw gaps are to be compared by eye
+    assert [value for _, value in raw.references] == pytest.approx([0.0971, 0.0684], abs=1e-4)
+    assert raw.scale == elsewhere.scale == "3m_stop" and not (elsewhere.references or deviations.scale)
+    figure = figures.KINDS["gap"].draw(watched.params, "tiny", "figure1", watched.root)
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() != figure.axes[2].get_ylim()
+    assert figure.axes[0].get_ylim()[0] < 0.01 and figure.axes[0].get_ylim()[1] > 0.4
+    assert figure.axes[0].get_xlim() == figure.axes[3].get_xlim()
     assert score.unit == "win rate (%)" and score.curves[0].mean.tolist() == [50.0, 50.0, 50.0]
     assert panels.labels(watched.params, "tiny", "figure1")["mappo"] == "GAE"
 

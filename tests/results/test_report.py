@@ -99,6 +99,15 @@ def test_comparisons_and_tables_without_training_are_those_that_the_tables_step_
     assert '<td>x|y</td><td class="number">2 <sup>r</sup></td>' in text and "<sup>r</sup> why" in text
 
 
+def test_frames_are_shown_where_they_were_drawn(study):
+    assert "<code>gpae frames --profile tiny</code>" in page(study)
+    frames = study.root / "artifacts" / "tiny" / "frames"
+    frames.mkdir()
+    (frames / "figure3.png").write_bytes(b"a frame")
+    text = page(study)
+    assert "gpae frames" not in text and 'src="data:image/png;base64,YSBmcmFtZQ=="' in text
+
+
 @pytest.mark.parametrize(
     ("file", "command"), [("figures/table2-tasks.png", "plot"), ("tables/hyperparameters.md", "tables")]
 )

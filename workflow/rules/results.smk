@@ -42,7 +42,7 @@ rule plot:
             directory("artifacts/{profile}/figures"),
             patterns=["{figure}.png"],
             caption="../report/figures.rst",
-            category="Learning curves",
+            category="Figures",
         ),
     log:
         "logs/{profile}/plot.log",

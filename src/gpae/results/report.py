@@ -32,6 +32,11 @@ _MEANING = {
 }
 _UNDECIDED = ("budget too small", "not run")
 _KINDS = {"value": "Numbers", "ordering": "Orderings"}
+_FRAMES = {
+    "figure3": "A frame of a trained policy's episode in each environment, greedy actions.",
+    "smax": "The same frame of SMAX, and whose credit the episode was, step by step.",
+    "mabrax": "The same of MABrax.",
+}
 
 
 def _anchor(job: Job) -> str:
@@ -169,6 +174,12 @@ def _experiment(params: Params, profile: str, name: str, root: Path) -> dict[str
     }
 
 
+def _frames(profile: str, root: Path) -> list[dict[str, str]]:
+    """The frames that there are: they are drawn from checkpoints, which a clone need not have."""
+    places = {root / "artifacts" / profile / "frames" / f"{name}.png": caption for name, caption in _FRAMES.items()}
+    return [{"caption": caption, "png": _picture(path)} for path, caption in places.items() if path.exists()]
+
+
 def _summary(verdicts: list[Verdict], sentences: list[SentenceVerdict]) -> dict[str, Counter[str]]:
     """{kind of claim: {verdict: how many}}, verdicts in the order of their meanings."""
     kinds = {title: [v.verdict for v in verdicts if v.kind == kind] for kind, title in _KINDS.items()}
@@ -214,6 +225,7 @@ def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
         # what is to be known of every table is said once
         notes=[note for note, count in said.items() if count == len(experiments)],
         experiments=experiments,
+        frames=_frames(profile, root),
         untrained=[_table(profile, name, root) for name in untrained.NAMES],
         verdicts={
             kind: {
