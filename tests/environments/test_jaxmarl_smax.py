@@ -35,7 +35,8 @@ def battles():
             return (state, now.view), (now, action)
 
         start = environment.reset(key, BATCH)
-        return start[1], jax.lax.scan(step, start, jax.random.split(key, STEPS))[1]
+        (last, _), seen = jax.lax.scan(step, start, jax.random.split(key, STEPS))
+        return start[1], seen, environment.view(last)
 
     @jax.jit
     def peer_roll(key, keys, actions):
@@ -50,8 +51,10 @@ def battles():
         return first, peer.get_avail_actions(state), observation, available, reward, done
 
     key = jax.random.PRNGKey(0)
-    first, (steps, actions) = roll(key)
+    first, (steps, actions), again = roll(key)
     views = jax.tree.map(lambda one, rest: np.concatenate([one[None], rest]), first, steps.view)
+    # what is seen in the last state is what its step showed
+    jax.tree.map(lambda one, rest: np.testing.assert_allclose(one, rest[-1], atol=1e-6), again, steps.view)
     keys = jax.vmap(lambda key: jax.random.split(key, BATCH))(jax.random.split(key, STEPS))
     peers = [
         peer_roll(start, keys[:, number], actions[:, :, number])

@@ -94,6 +94,13 @@ def test_views_equal_jaxmarls(rollouts):
         assert views.available[:, agent, :, :size].all() and not views.available[:, agent, :, size:].any()
 
 
+def test_what_is_seen_in_the_last_state_is_what_its_step_showed(rollouts):
+    environment, _, _, (_, steps, _, after), _ = rollouts
+    jax.tree.map(
+        lambda again, seen: np.testing.assert_allclose(again, seen[-1], atol=1e-6), environment.view(after), steps.view
+    )
+
+
 def test_rewards_are_the_sums_of_jaxmarls_and_ends_agree(rollouts):
     environment, _, _, (_, steps, _, _), peers = rollouts
     for number, (_, rewards, dones) in enumerate(peers):

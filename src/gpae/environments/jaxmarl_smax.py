@@ -83,7 +83,11 @@ class JaxmarlSMAX:
 
     def view(self, state: State) -> View:
         """What is seen in these states."""
-        look = lambda battle: self._view(battle, self._battle.get_obs(battle))  # noqa: E731
+
+        def look(battle: Any) -> View:
+            observations = self._battle.get_obs(battle) | {"world_state": self._battle.get_world_state(battle)}
+            return self._view(battle, observations)
+
         return jax.vmap(look, out_axes=_VIEW_AXES)(state.battle)
 
     def _begin(self, key: jax.Array) -> tuple[Any, View]:
