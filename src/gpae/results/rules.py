@@ -64,6 +64,12 @@ class Setting:
         return 100 / max(printed) / len(tasks)
 
 
+def _gap_reference(params: Params, task: str) -> float:
+    from gpae.results.gap_reference import reference  # imports jax, which nothing else here needs
+
+    return reference(params, task).total
+
+
 @_frozen
 class Above:
     """Each of `methods` above each of `others`, on each task or (over: family) in the mean over a family's tasks.
@@ -100,7 +106,10 @@ class Above:
 
 @_frozen
 class Between:
-    """A quantity of each method on each task, or how far it is above that on `minus`, lies between two numbers."""
+    """A quantity of each method on each task, or how far it is above that on `minus`, lies between two numbers.
+
+    most: a number, or the advantage gap that Appendix B derives for the task
+    """
 
     kind: Literal["between"]
     methods: Methods
@@ -108,15 +117,16 @@ class Between:
     quantity: Quantity = "score"
     minus: Name | None = None
     least: float = -float("inf")
-    most: float = float("inf")
+    most: float | Literal["gap_reference"] = float("inf")
 
     def parts(self, about: Setting) -> Iterator[Part]:
         for task, method in product(self.tasks, self.methods):
+            most = _gap_reference(about.params, task) if self.most == "gap_reference" else self.most
             terms, name = [Term(1, self.quantity, method, task)], about.task(task)
             if self.minus is not None:
                 terms.append(Term(-1, self.quantity, method, self.minus))
                 name = f"{name} − {about.task(self.minus)}"
-            yield Contrast(f"{name}: {about.of(self.quantity, method)}", self.least, self.most, tuple(terms))
+            yield Contrast(f"{name}: {about.of(self.quantity, method)}", self.least, most, tuple(terms))
 
 
 @_frozen
