@@ -104,6 +104,45 @@ def evaluate(
 
 
 @app.command()
+def render(
+    method: MethodOption,
+    task: TaskOption,
+    out: Annotated[Path, typer.Option(help="A name that ends with .gif, or with .html for a robot.")],
+    seeds: Annotated[str | None, typer.Option(help="The job's block; else the one with --seed.")] = None,
+    seed: Annotated[int | None, typer.Option(help="One of the block; else the first.")] = None,
+    profile: ProfileOption = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A folder of <update>/; else the finished job's.")] = None,
+    update: Annotated[str, typer.Option(help="The checkpoint: last, or its number.")] = "last",
+    episode: Annotated[int, typer.Option(help="Which of the seed's episodes.")] = 0,
+    greedy: Annotated[bool, typer.Option(help="The policy's mode in place of a sample.")] = False,
+    beside: Annotated[list[str] | None, typer.Option(help="A method whose estimator judges it too.")] = None,
+) -> None:
+    """Film an episode of a trained policy, with every agent's advantage beside it."""
+    if update != "last" and not update.isdecimal():
+        raise ConfigError(f"--update: {update!r} is not allowed: last, or the number of a checkpoint")
+    blocks = planning.blocks(PARAMS.profile(_profile(profile)))
+    own = next((block for block in blocks if seed in block), blocks[0])
+    block = seeds or f"{own[0]}-{own[-1]}"
+    job, *others = (_job(profile, name, task, block) for name in (method, *(beside or ())))
+    runtime.prepare(job.cores)
+    from gpae.rendering.render import Source, render
+
+    seed = job.seeds[0] if seed is None else seed
+    source = Source(job, seed, checkpoint or job.checkpoints, None if update == "last" else int(update))
+    _built([render(source, out, [Source(other, seed, other.checkpoints) for other in others], episode, greedy)])
+
+
+@app.command()
+def frames(profile: ProfileOption = None) -> None:
+    """Draw Figure 3, a frame of each environment, from the profile's finished checkpoints."""
+    name = _profile(profile)
+    runtime.prepare(PARAMS.profile(name).cores)
+    from gpae.rendering.frames import build_frames
+
+    _built(build_frames(PARAMS, name))
+
+
+@app.command()
 def aggregate(profile: ProfileOption = None) -> None:
     """Score and summarise the evaluations that are there."""
     from gpae.results import aggregate

@@ -1,0 +1,95 @@
+"""From a checkpoint to a film, through the command line, and to Figure 3."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from gpae import cli, plan
+from gpae.config import ConfigError, Params
+from gpae.rendering import movie
+from gpae.rendering.frames import build_frames
+from gpae.rendering.render import record, render, scene
+from gpae.results.figures.style import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+PARAMS = Params(ROOT / "params")
+COMMAND = [sys.executable, "-m", "gpae", "render", "--profile", "smoke", "--method", "gpae_off", "--task", "3m"]
+
+
+def test_a_film_has_a_frame_for_every_state(source, recording, folder):
+    shown = subprocess.run([*COMMAND, "--out", "film.gif"], cwd=folder, capture_output=True, text=True)
+    assert shown.returncode == 0 and shown.stdout == "film.gif\n", shown.stderr
+    film = Image.open(folder / "film.gif")
+    frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(film)]
+    assert len(frames) == recording.steps + 1
+    assert all((one != other).any() for one, other in zip(frames, frames[1:], strict=False))
+
+
+def test_a_film_has_the_same_bytes_again(source, recording):
+    with matplotlib.rc_context(SETTINGS):
+        stages = [movie.Stage(recording, "", partial(scene, job=source.job, recording=recording)) for _ in range(2)]
+        first, again = (movie.gif(stage, [0, 3, recording.steps], 50) for stage in stages)
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    ("changes", "out", "message"),
+    [
+        ({}, "film.mp4", "--out: film.mp4 is not allowed: a name that ends with .gif"),
+        ({}, "film.html", "--out: film.html is not allowed: a name that ends with .gif"),
+        ({"seed": 3}, "film.gif", "--seed: 3 is not allowed: one of the block 0"),
+        ({"update": 9}, "film.gif", "no checkpoint 9; there are: 0"),
+        ({"folder": Path("nowhere")}, "film.gif", "nowhere: no checkpoint; make it with: gpae train --profile smoke"),
+        ({"job": "mpe"}, "film.gif", "--task: simple_spread is of mpe; tasks of smax and mabrax are drawn"),
+        ({"job": "jaxmarl"}, "film.gif", "--task: 3m: only SMAX's implementation 'fast' is drawn"),
+    ],
+)
+def test_what_cannot_be_filmed_is_refused_by_name(source, tmp_path, changes, out, message):
+    others = {
+        "mpe": plan.job(PARAMS, "smoke", "mappo", "simple_spread", (0,)),
+        "jaxmarl": replace(source.job, environment=source.job.environment | {"implementation": "jaxmarl"}),
+    }
+    changes = changes | ({"job": others[changes["job"]]} if "job" in changes else {})
+    with pytest.raises(ConfigError) as refused:
+        render(source._replace(**changes), tmp_path / out)
+    assert message in str(refused.value).replace(f"{tmp_path}/", "") and "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_robot_is_filmed_and_has_a_page(fresh, tmp_path):
+    job = plan.job(PARAMS, "smoke", "gpae_off", "hopper_3x1", (0,))
+    job = replace(job, environment=job.environment | {"episode_length": 6})
+    untrained = fresh(job, tmp_path)
+    film, page = (render(untrained, tmp_path / name) for name in ("hopper.gif", "hopper.html"))
+    assert Image.open(film).n_frames == 7
+    recorded = record(untrained)
+    assert recorded.states.physics.x.pos.shape[:3] == (7, 1, 4) and recorded.won is None
+    # hopper is paid for its speed and 1 for standing, less its control
+    assert recorded.return_ == pytest.approx(float(recorded.reward.sum()), abs=1e-4) and recorded.return_ > 3
+    assert page.read_text().count("thigh") and len(page.read_bytes()) > 10_000
+
+
+def test_the_command_knows_its_checkpoints_by_number(monkeypatch):
+    monkeypatch.setattr(cli, "PARAMS", PARAMS)
+    with pytest.raises(ConfigError, match="--update: 'first' is not allowed: last, or the number of a checkpoint"):
+        cli.render(method="gpae_off", task="3m", out=Path("film.gif"), profile="smoke", update="first")
+
+
+def test_figure_3_is_made_of_what_is_trained(source, folder, tmp_path):
+    with pytest.raises(ConfigError, match=f"{source.job.checkpoints}: no checkpoint; make it with: gpae train"):
+        build_frames(PARAMS, "smoke", tmp_path)
+    written = build_frames(PARAMS, "smoke", folder)
+    assert [path.relative_to(folder / "artifacts/smoke/frames").name for path in written] == [
+        "smax.png",
+        "figure3.pdf",
+        "figure3.png",
+    ]
+    assert len(np.unique(np.asarray(Image.open(written[-1]).convert("RGB")).reshape(-1, 3), axis=0)) > 20
