@@ -30,7 +30,9 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     import jax
     import jax.numpy as jnp
 
-    from gpae.algorithms import policy_gradient
+    from gpae.algorithms import descent
+    from gpae.algorithms.estimation import estimate
+    from gpae.algorithms.window import Frozen
     from gpae.training.update import Trainer
 
     job = plan.job(Params(Path("params")), "paper", method, task, (0,))
@@ -46,26 +48,39 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     def freeze(window, policies):
         return algorithm._freeze(key, learner.actor.params, learner.critic.params, window, policies)
 
-    log_prob, policy, value, _ = freeze(window, rollout.policies)
-    filled = jnp.ones(window.reward.shape[1], bool)
-    estimate = jax.jit(lambda *arguments: algorithm._estimate(*arguments)[0])
-    frozen = estimate(window, log_prob, policy, value, filled)
+    policies, log_prob, value, _ = freeze(window, rollout.policies)
+    filled, settings = jnp.ones(window.reward.shape[1], bool), job.learner
+
+    @jax.jit
+    def estimated(window, log_prob, value):
+        return estimate(job.method, settings.gamma, settings.lam, window, log_prob, value, filled, None)[0]
+
+    found = estimated(window, log_prob, value)
+    frozen = Frozen(log_prob, policies.features(), value[:-1], found.advantage, found.target, found.weight)
+    losses = (algorithm._actor_loss, algorithm._critic_loss)
 
     def epochs():
-        return jax.jit(lambda networks: algorithm._epochs(key, networks, window, frozen)[0])
+        def both(networks):
+            steps = (key, (window, frozen), settings.epochs, settings.minibatches)
+            return [
+                descent.descend(loss, algorithm.optimiser, trained, *steps)[0]
+                for loss, trained in zip(losses, networks, strict=True)
+            ]
+
+        return jax.jit(both)
 
     taken = {
         "rollout": _seconds(lambda: collect(key, learner, state.runner), repeats),
         "values and policies": _seconds(lambda: freeze(window, rollout.policies), repeats),
-        "advantages": _seconds(lambda: estimate(window, log_prob, policy, value, filled), repeats),
+        "advantages": _seconds(lambda: estimated(window, log_prob, value), repeats),
     }
-    networks, pinned = (learner.actor, learner.critic), policy_gradient.CPU_TILE_ROWS
+    networks, pinned = (learner.actor, learner.critic), descent.CPU_TILE_ROWS
     by_rows = {}
     for rows in TILE_ROWS:
-        policy_gradient.CPU_TILE_ROWS = rows
+        descent.CPU_TILE_ROWS = rows
         run = epochs()
         by_rows[rows] = _seconds(lambda: run(networks), repeats)  # noqa: B023
-    policy_gradient.CPU_TILE_ROWS = pinned
+    descent.CPU_TILE_ROWS = pinned
     taken["epochs"] = by_rows[pinned]
     whole = sum(np.median(part) for part in taken.values())
     rows = [

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gpae import plan
-from gpae.algorithms import policy_gradient
-from gpae.algorithms.window import gather
+from gpae.algorithms import descent
+from gpae.algorithms.window import Frozen, gather
 from gpae.config import Params
 from gpae.training.update import Trainer
 
@@ -48,10 +48,10 @@ def test_tiles_change_nothing_but_rounding(method, monkeypatch):
     made, state, collected = rollout(method)
     learned = []
     for rows in (3, 10**6):
-        monkeypatch.setattr(policy_gradient, "CPU_TILE_ROWS", rows)
+        monkeypatch.setattr(descent, "CPU_TILE_ROWS", rows)
         learn = jax.jit(lambda *arguments: made.algorithm.learn(*arguments))
         learned.append(learn(jax.random.PRNGKey(1), state, collected)[0])
-    assert made.algorithm.tile_count(8) == 1
+    assert descent.tile_count(3, 8) == 1
     tiled, whole = (jax.tree.leaves((one.actor.params, one.critic.params)) for one in learned)
     for mine, other in zip(tiled, whole, strict=True):
         np.testing.assert_allclose(mine, other, atol=2e-5)
@@ -110,9 +110,7 @@ def test_surrogate_is_clipped_around_the_current_policy():
     current = optimised + rng.normal(size=shape) * 0.3
     advantage = rng.normal(size=shape)
     weight = np.ones(shape[-1])
-    frozen = policy_gradient.Frozen(
-        *(jnp.asarray(x, jnp.float32) for x in (current, current, current, advantage, advantage, weight))
-    )
+    frozen = Frozen(*(jnp.asarray(x, jnp.float32) for x in (current, current, current, advantage, advantage, weight)))
     loss, metrics = algorithm._actor_loss(state.actor.params, window, frozen, np.float32(np.prod(shape)))
     behaviour = np.asarray(window.log_prob, np.float64)
     w, w_current = np.exp(optimised - behaviour), np.exp(current - behaviour)

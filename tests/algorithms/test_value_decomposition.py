@@ -258,7 +258,7 @@ def solve(method, payoff, updates=800):
         state = algorithm.with_replay(state, jax.eval_shape(play, key, state))
 
         def update(state, key):
-            return algorithm.prepare(key, state, play(jax.random.fold_in(key, 1), state))[0], None
+            return algorithm.learn(key, state, play(jax.random.fold_in(key, 1), state))[0], None
 
         return jax.lax.scan(update, state, jax.random.split(key, updates))[0].online
 

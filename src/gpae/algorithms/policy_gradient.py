@@ -2,8 +2,7 @@
 
 MAPPO, COMA, DAE, GPAE (on) and GPAE (off) are this learner with another estimator, critic, trace weight and number of
 replay windows. An update freezes what it needs of the networks it starts from, estimates advantages and targets, then
-takes several epochs of gradient steps. The gradient is added up over tiles of environments, because on a CPU a tile's
-activations stay in the cache; the sum is the same.
+takes several epochs of gradient steps on the actor and on the critic.
 """
 
 from typing import Any, NamedTuple
@@ -13,10 +12,9 @@ import jax.numpy as jnp
 import optax
 
 from gpae.algorithms.base import Act
+from gpae.algorithms.descent import Trained, descend
 from gpae.algorithms.estimation import ESTIMATORS, estimate
 from gpae.algorithms.window import (
-    ENVIRONMENT_AXIS,
-    FROZEN_ENVIRONMENT_AXIS,
     Frozen,
     Replay,
     Rollout,
@@ -24,23 +22,12 @@ from gpae.algorithms.window import (
     empty_replay,
     gather,
     push,
-    tiles,
 )
 from gpae.config import Learner, Network, PolicyGradientMethod
 from gpae.environments.base import Discrete, Environment
 from gpae.networks.actor_critic import Actor, CounterfactualCritic, Joint
 from gpae.networks.policies import Policy, action_features
 from gpae.networks.reward_model import RewardModel
-
-# Agents x environments of a tile: their activations fit the cache. docs/performance.md compares 16 to 640.
-CPU_TILE_ROWS = 64
-
-
-class Trained(NamedTuple):
-    """Parameters of one network with its optimiser's state."""
-
-    params: Any
-    optimiser: Any
 
 
 class LearnerState(NamedTuple):
@@ -235,31 +222,7 @@ class PolicyGradient:
         loss = 0.5 * jnp.sum(jnp.maximum(error(value), error(near)) * frozen.weight) / samples
         return learner.value_coefficient * loss, {"value_loss": loss}
 
-    def _descend(self, loss, trained: Trained, batch, samples) -> tuple[Trained, dict[str, jax.Array]]:
-        """One gradient step on a loss that is a sum over tiles; batch: (Window, Frozen) with a leading tile axis."""
-        gradient = jax.value_and_grad(loss, has_aux=True)
-        first = jax.tree.map(lambda leaf: leaf[0], batch)
-        shapes = jax.eval_shape(lambda tile: gradient(trained.params, *tile, samples), first)
-        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-
-        def add(total, tile):
-            return jax.tree.map(jnp.add, total, gradient(trained.params, *tile, samples)), None
-
-        ((_, metrics), gradients), _ = jax.lax.scan(add, zeros, batch)
-        updates, optimiser = self.optimiser.update(gradients, trained.optimiser, trained.params)
-        return Trained(optax.apply_updates(trained.params, updates), optimiser), metrics | {
-            "gradient_norm": optax.global_norm(gradients)
-        }
-
     # ---------------------------------------------------------------------------------------------------------- update
-
-    def tile_count(self, environments: int) -> int:
-        """Tiles of a minibatch: one on an accelerator, small ones on a CPU."""
-        if jax.default_backend() != "cpu":
-            return 1
-        most = max(1, CPU_TILE_ROWS // len(self.spec.agents))
-        size = max(size for size in range(1, most + 1) if environments % size == 0)
-        return environments // size
 
     def learn(self, key: jax.Array, state: LearnerState, rollout: Rollout) -> tuple[LearnerState, jax.Array, dict]:
         """One update from a fresh rollout.
@@ -286,10 +249,14 @@ class PolicyGradient:
             reward_model, seen = self._fit_reward_model(reward_model, window, found.weight)
             metrics |= seen
         frozen = Frozen(log_prob, policies.features(), value[:-1], found.advantage, found.target, found.weight)
-        window = window._replace(disturbance=None)
-        (actor, critic), seen = self._epochs(epoch_key, (state.actor, state.critic), window, frozen)
         hidden = jax.lax.dynamic_slice_in_dim(hidden, newest * batch, batch, axis=1)
-        return LearnerState(actor, critic, reward_model, replay, state.updates + 1), hidden, metrics | seen
+        batch, trained = (window._replace(disturbance=None), frozen), {}
+        for name, loss in (("actor", self._actor_loss), ("critic", self._critic_loss)):
+            before, steps = getattr(state, name), (self.epochs, learner.minibatches)
+            trained[name], seen = descend(loss, self.optimiser, before, epoch_key, batch, *steps)
+            metrics |= seen | {f"{name}_gradient_norm": seen.pop("gradient_norm")}
+        state = state._replace(reward_model=reward_model, replay=replay, updates=state.updates + 1, **trained)
+        return state, hidden, metrics
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """Raw advantages [T, N, B] of a rollout, by the `networks` of any moment."""
@@ -302,37 +269,3 @@ class PolicyGradient:
         filled = jnp.ones(window.reward.shape[1], bool)
         found, _ = estimate(self.method, learner.gamma, learner.lam, window, log_prob, value, filled, expected)
         return found.raw
-
-    def _epochs(self, key, networks: tuple[Trained, Trained], window: Window, frozen: Frozen):
-        """The gradient steps of an update; returns the two networks and the mean of what the steps saw."""
-        minibatches, environments = self.learner.minibatches, window.reward.shape[1]
-        count = self.tile_count(environments // minibatches)
-        axes = (ENVIRONMENT_AXIS, FROZEN_ENVIRONMENT_AXIS)
-        time, agents, _ = window.log_prob.shape
-        samples = jnp.sum(frozen.weight) * (time * agents) / minibatches
-
-        def cut(batch):
-            """Leaves [minibatch, tile, ...]."""
-            parts = tiles(batch, axes, minibatches * count)
-            return jax.tree.map(lambda leaf: leaf.reshape(minibatches, count, *leaf.shape[1:]), parts)
-
-        whole = cut((window, frozen)) if minibatches == 1 else None
-
-        def shuffled(key):
-            order = jax.random.permutation(key, environments)
-            return cut(jax.tree.map(lambda leaf, axis: jnp.take(leaf, order, axis=axis), (window, frozen), axes))
-
-        def step(networks, part):
-            actor, of_actor = self._descend(self._actor_loss, networks[0], part, samples)
-            critic, of_critic = self._descend(self._critic_loss, networks[1], part, samples)
-            norms = {
-                "actor_gradient_norm": of_actor.pop("gradient_norm"),
-                "critic_gradient_norm": of_critic.pop("gradient_norm"),
-            }
-            return (actor, critic), of_actor | of_critic | norms
-
-        def epoch(networks, key):
-            return jax.lax.scan(step, networks, shuffled(key) if whole is None else whole)
-
-        networks, seen = jax.lax.scan(epoch, networks, jax.random.split(key, self.epochs))
-        return networks, jax.tree.map(jnp.mean, seen)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.algorithms.base import Act, Descent
+from gpae.algorithms.base import Act
 from gpae.algorithms.window import Rollout
 from gpae.config import Network, ValueDecompositionMethod, ValueLearner
 from gpae.environments.base import Discrete, View, Viewable, batch_axes
@@ -252,11 +252,7 @@ class ValueDecomposition:
         carry, seen = jax.lax.scan(epoch, (online, optimiser), jax.random.split(key, self.learner.epochs))
         return *carry, jax.tree.map(jnp.mean, seen)
 
-    @property
-    def descents(self) -> dict[str, Descent]:
-        return {}  # one loss for agents and mixer
-
-    def prepare(self, key: jax.Array, state: ValueState, rollout: Rollout) -> tuple[ValueState, jax.Array, None, dict]:
+    def learn(self, key: jax.Array, state: ValueState, rollout: Rollout) -> tuple[ValueState, jax.Array, dict]:
         """One update: the rollout goes into the buffer; from `learning_starts` steps on, epochs of gradient steps.
 
         Until then the metrics of learning are 0, and so is `learning`.
@@ -272,4 +268,4 @@ class ValueDecomposition:
         refresh = updates % learner.target_update_interval == 0
         target = jax.tree.map(lambda new, old: jnp.where(refresh, new, old), online, state.target)
         metrics = seen | {"epsilon": self.epsilon(state.updates), "learning": learning.astype(jnp.float32)}
-        return ValueState(online, target, optimiser, buffer, updates), rollout.window.critic_hidden, None, metrics
+        return ValueState(online, target, optimiser, buffer, updates), rollout.window.critic_hidden, metrics

@@ -1,0 +1,89 @@
+"""The gradient steps of an update on one network: epochs over what the update holds fixed.
+
+The gradient is added up over tiles of environments, because on a CPU a tile's activations stay in the cache; the sum is
+the same.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gpae.algorithms.window import ENVIRONMENT_AXIS, FROZEN_ENVIRONMENT_AXIS, Frozen, Window, tiles
+
+# Agents x environments of a tile: their activations fit the cache. docs/performance.md compares 16 to 640.
+CPU_TILE_ROWS = 64
+
+# (parameters, window, frozen, samples) -> (a sum over the window's samples / samples, metrics made alike)
+Loss = Callable[[Any, Window, Frozen, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+
+
+class Trained(NamedTuple):
+    """Parameters of one network with its optimiser's state."""
+
+    params: Any
+    optimiser: Any
+
+
+def tile_count(agents: int, environments: int) -> int:
+    """Tiles of a minibatch: one on an accelerator, small ones on a CPU."""
+    if jax.default_backend() != "cpu":
+        return 1
+    most = max(1, CPU_TILE_ROWS // agents)
+    size = max(size for size in range(1, most + 1) if environments % size == 0)
+    return environments // size
+
+
+def _step(loss: Loss, optimiser, trained: Trained, batch, samples) -> tuple[Trained, dict[str, jax.Array]]:
+    """One gradient step; batch: (Window, Frozen) with a leading tile axis."""
+    gradient = jax.value_and_grad(loss, has_aux=True)
+    first = jax.tree.map(lambda leaf: leaf[0], batch)
+    shapes = jax.eval_shape(lambda tile: gradient(trained.params, *tile, samples), first)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+    def add(total, tile):
+        return jax.tree.map(jnp.add, total, gradient(trained.params, *tile, samples)), None
+
+    ((_, metrics), gradients), _ = jax.lax.scan(add, zeros, batch)
+    updates, state = optimiser.update(gradients, trained.optimiser, trained.params)
+    stepped = Trained(optax.apply_updates(trained.params, updates), state)
+    return stepped, metrics | {"gradient_norm": optax.global_norm(gradients)}
+
+
+def descend(
+    loss: Loss,
+    optimiser: optax.GradientTransformation,
+    trained: Trained,
+    key: jax.Array,
+    batch: tuple[Window, Frozen],
+    epochs: int,
+    minibatches: int,
+) -> tuple[Trained, dict[str, jax.Array]]:
+    """`epochs` times through the batch, in `minibatches` of environments; also the mean of what the steps saw."""
+    window, frozen = batch
+    time, agents, environments = window.log_prob.shape
+    count = tile_count(agents, environments // minibatches)
+    axes = (ENVIRONMENT_AXIS, FROZEN_ENVIRONMENT_AXIS)
+    samples = jnp.sum(frozen.weight) * (time * agents) / minibatches
+
+    def cut(batch):
+        """Leaves [minibatch, tile, ...]."""
+        parts = tiles(batch, axes, minibatches * count)
+        return jax.tree.map(lambda leaf: leaf.reshape(minibatches, count, *leaf.shape[1:]), parts)
+
+    whole = cut(batch) if minibatches == 1 else None
+
+    def shuffled(key):
+        order = jax.random.permutation(key, environments)
+        return cut(jax.tree.map(lambda leaf, axis: jnp.take(leaf, order, axis=axis), batch, axes))
+
+    def step(trained, batch):
+        return _step(loss, optimiser, trained, batch, samples)
+
+    def epoch(trained, key):
+        return jax.lax.scan(step, trained, shuffled(key) if whole is None else whole)
+
+    trained, seen = jax.lax.scan(epoch, trained, jax.random.split(key, epochs))
+    return trained, jax.tree.map(jnp.mean, seen)
