@@ -16,19 +16,6 @@ from gpae.results.parts import Contrast, Evidence, Outcome, Part
 from gpae.results.rules import Rule, Setting
 from gpae.results.statistics import holm
 
-MEANING = {
-    "claim holds": "every part of the sentence is significant here",
-    "claim fails": "some part of the sentence is significantly otherwise here",
-    "not shown": "measured, but the spread over seeds is too wide to tell, or parts are missing",
-    "budget too small": "measured with less than the paper's budget; decides nothing",
-    "not run": "nothing was measured",
-}
-BY_PAPER = {
-    "means agree": "the printed means say it; without deviations that is no test",
-    "means disagree": "a printed mean says otherwise; without deviations that is no test",
-    "no numbers": "the paper prints none",
-}
-
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Sentence:
