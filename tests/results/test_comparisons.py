@@ -52,10 +52,26 @@ def test_the_table_prints_difference_interval_and_mark(compared):
     assert [tuple(row[2]) for row in grid.rows] == [
         ("+60.0", "+50.0 to +70.0, p < 0.001", "*"),
         ("—", "GPAE (off): not run", ""),
-        ("-60.0", "-70.0 to -50.0, p < 0.001", "*"),
+        ("−60.0", "−70.0 to −50.0, p < 0.001", "*"),
     ]
     assert "10,000,000 environment steps and 4 seeds" in grid.notes[0] and "2 tests of this table" in grid.notes[0]
     assert grid.marks == {"*": "p below 0.05"}
+
+
+def test_a_difference_within_the_spread_has_no_mark(compared):
+    """By hand: means 85 and 80, deviations 5.7735 and 0: 5 -+ t(3) = 3.1824 times 2.8868; t = 1.7321, p = 0.1817.
+
+    Beside the two p of 6.2e-6 Holm's adjustment leaves the largest as it is.
+    """
+    (job,) = compared.jobs("tiny", method_name="gpae_off")
+    compared.measure(job, lambda s, p: 8)
+    aggregate.build(compared.params, "tiny", compared.root)
+    found = comparisons.read(compared.params, "tiny", "controls", compared.root)
+    assert found[1].adjusted == pytest.approx(0.1817, abs=1e-4) and found[0].adjusted == pytest.approx(
+        3 * 6.233e-6, rel=1e-2
+    )
+    grid = comparisons.grid(compared.params, "tiny", "controls", found)
+    assert tuple(grid.rows[1][2]) == ("−5.0", "−14.2 to +4.2, p 0.182", "")
 
 
 def test_one_seed_decides_nothing(compared):

@@ -67,11 +67,11 @@ def _text(difference: Difference) -> Text:
         return Text("—", difference.missing)
     test = difference.test
     decimals = 1 if difference.method.metric == "win_rate_percent" or abs(test.difference) < 100 else 0
+    value, low, high = (f"{number:+.{decimals}f}".replace("-", "−") for number in test[:3])
     if math.isnan(test.p):
-        return Text(f"{test.difference:+.{decimals}f}", "one seed, no test")
+        return Text(value, "one seed, no test")
     p = "p < 0.001" if difference.adjusted < 0.001 else f"p {difference.adjusted:.3f}"
-    interval = f"{test.low:+.{decimals}f} to {test.high:+.{decimals}f}, {p}"
-    return Text(f"{test.difference:+.{decimals}f}", interval, SHOWN if difference.shown else "")
+    return Text(value, f"{low} to {high}, {p}", SHOWN if difference.shown else "")
 
 
 def _notes(params: Params, profile: str, found: list[Difference]) -> Iterator[str]:

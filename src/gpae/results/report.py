@@ -32,6 +32,7 @@ _MEANING = {
 }
 _UNDECIDED = ("budget too small", "not run")
 _KINDS = {"value": "Numbers", "ordering": "Orderings"}
+_GROUPS = (("measured", False), ("absent", True))
 _FRAMES = {
     "figure3": "A frame of a trained policy's episode in each environment, greedy actions.",
     "smax": "The same frame of SMAX, and whose credit the episode was, step by step.",
@@ -220,7 +221,10 @@ def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
         meanings=_MEANING,
         summary=summary,
         decided=sum(counts[name] for counts in summary.values() for name in counts if name not in _UNDECIDED),
-        sentences=[_sentence(sentence, anchors) for sentence in sentences],
+        sentences={
+            group: [_sentence(sentence, anchors) for sentence in sentences if (sentence.verdict == "not run") == absent]
+            for group, absent in _GROUPS
+        },
         marks=tables.MARKS,
         # what is to be known of every table is said once
         notes=[note for note, count in said.items() if count == len(experiments)],
@@ -230,7 +234,7 @@ def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
         verdicts={
             kind: {
                 group: [_verdict(v, anchors) for v in verdicts if v.kind == kind and (v.verdict == "not run") == absent]
-                for group, absent in (("measured", False), ("absent", True))
+                for group, absent in _GROUPS
             }
             for kind in _KINDS
         },
