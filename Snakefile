@@ -29,3 +29,4 @@ if TRAINING:
 
     include: "workflow/rules/train.smk"
     include: "workflow/rules/evaluate.smk"
+    include: "workflow/rules/frames.smk"

@@ -54,6 +54,7 @@ def plan(profile: ProfileOption = None, experiment: ExperimentOption = None) -> 
     name = _profile(profile)
     needed = {part: planning.jobs(PARAMS, name, part) for part in PARAMS.profile(name).experiments}
     table = Table("method", "task", "seeds", "steps", "updates", "trained", "evaluated", "for")
+    table.columns[0].no_wrap = True
     for job in planning.jobs(PARAMS, name, experiment):
         there = ["yes" if path.exists() else "-" for path in (job.checkpoints, job.evaluation)]
         wanted = ", ".join(part for part, jobs in needed.items() if job in jobs)

@@ -13,7 +13,7 @@ from gpae.config import Params
 from gpae.plan import Job
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ("aggregate", "tables", "plot", "verify", "report")
+RESULTS = ("aggregate", "tables", "plot", "frames", "verify", "report")
 
 
 class Tree:
@@ -85,5 +85,5 @@ def training(jobs: list[Job]) -> list[str]:
     return sorted(f"gpae {step} {job.selector}" for step in ("train", "evaluate") for job in jobs)
 
 
-def results(profile: str) -> list[str]:
-    return sorted(f"gpae {step} --profile {profile}" for step in RESULTS)
+def results(profile: str, frames: bool = True) -> list[str]:
+    return sorted(f"gpae {step} --profile {profile}" for step in RESULTS if frames or step != "frames")

@@ -30,7 +30,7 @@ def test_snakemake_and_dvc_run_the_same_commands_from_the_same_files(pristine):
         run = commands(pristine.run(*shlex.split(command.replace("--cores all", "--cores all -n -p"))))
         found += run
         made = [job for job in jobs if within(job.checkpoints, outs)]
-        if name != "results":
+        if name.startswith("train@"):
             assert run == training(made)
         for job in made:
             assert within(job.metrics, outs) and within(job.evaluation, outs) and within(job.evaluation, needs)
@@ -42,7 +42,7 @@ def test_snakemake_and_dvc_run_the_same_commands_from_the_same_files(pristine):
             }
             for group, name_there in read.items():
                 assert within(f"params/{group}/{name_there}.yaml", deps)
-    assert sorted(found) == pristine.dry_run()
+    assert sorted(set(found)) == pristine.dry_run()  # what the frames are drawn from is trained before
 
 
 def test_a_mistake_stops_snakemake_before_any_work(fresh):

@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from gpae import plan
 from gpae.config import ConfigError, Params
+from gpae.rendering.choice import candidates
 
 PARAMS = Params(Path("params"))
 CONFIG = {"profile", "method", "jobs"}
@@ -38,6 +39,7 @@ TRAINED = {job.checkpoints.as_posix(): job for job in JOBS}
 EVALUATED = {job.evaluation.as_posix(): job for job in JOBS}
 EVALUATIONS = [path for path in EVALUATED if TRAINING or Path(path).exists()]
 METRICS = [path for path in (job.metrics.as_posix() for job in JOBS) if TRAINING or Path(path).exists()]
+FILMED = [jobs[0].checkpoints.as_posix() for jobs in candidates(PARAMS, PROFILE).values()]
 PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if path.suffix in (".yaml", ".csv"))
 BENCHMARKS = sorted(path.as_posix() for path in Path("artifacts/benchmarks").glob("*/*.csv"))
 GPUS = int(has_gpu())

@@ -77,6 +77,7 @@ rule report:
         rules.tables.output,
         rules.plot.output,
         rules.verify.output,
+        "artifacts/{profile}/frames" if TRAINING else [],
     output:
         report("artifacts/{profile}/report.html", caption="../report/report.rst", category="Report"),
     log:

@@ -12,25 +12,17 @@ from gpae import plan
 from gpae.config import ConfigError, Params
 from gpae.plan import Job
 from gpae.rendering import movie
+from gpae.rendering.choice import candidates
 from gpae.rendering.episode import Recording
 from gpae.rendering.render import Source, record, scene
 from gpae.results.figures import style
 from gpae.results.schema import write_whole
 
-_FAMILIES = ("mabrax", "smax")  # in the figure's order
-_PREFERRED = "gpae_off"
 _WIDTH = 7.05  # inches, of a page's text
 
 
 def place(profile: str, name: str) -> Path:
     return Path("artifacts", profile, "frames", name)
-
-
-def candidates(params: Params, profile: str) -> dict[str, list[Job]]:
-    """{family: the profile's jobs of it, those of GPAE (off) first, else in planned order}."""
-    planned = sorted(plan.jobs(params, profile), key=lambda job: job.method_name != _PREFERRED)
-    found = {family: [job for job in planned if job.task.family == family] for family in _FAMILIES}
-    return {family: jobs for family, jobs in found.items() if jobs}
 
 
 def sources(params: Params, profile: str, root: Path) -> dict[str, Source]:
