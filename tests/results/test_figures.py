@@ -194,6 +194,14 @@ def test_the_files_are_the_same_bytes_again(drawn):
     assert [path.read_bytes() for path in figures.build(drawn.params, "tiny", drawn.root)] == before
 
 
+def test_an_experiment_without_figures_leaves_an_empty_folder(study):
+    path = study.root / "params" / "experiments" / "table2.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"figures": []}))
+    study.profile("tiny", ["3m"], ["mappo"])
+    assert figures.build(study.params, "tiny", study.root) == []
+    assert (study.root / "artifacts" / "tiny" / "figures").is_dir()
+
+
 def test_every_experiment_of_the_project_can_be_drawn_before_anything_is_measured(study):
     names = sorted(path.stem for path in (study.root / "params" / "experiments").glob("*.yaml"))
     study.profile("tiny", [], [], experiments={name: {} for name in names})

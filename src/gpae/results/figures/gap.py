@@ -58,10 +58,10 @@ def shown(params: Params, profile: str, experiment: str, root: Path) -> list[Pan
 def caption(params: Params, profile: str, experiment: str) -> str:
     return (
         "(a) Advantage gap: the mean advantage of the other agents minus that of the agent whose action was replaced by"
-        " “stop”, before normalisation, in units of the reward; a higher gap blames that agent more. Broken lines: what"
-        " the environment's constants let expect (Appendix B), with the loss of wins by all stops of an episode, as the"
-        " paper has it, and by one. (b) The same where nothing was replaced, for an agent drawn there; near 0 is"
-        " expected. (c) The first divided by the standard deviation of all advantages, which is what the policy's"
-        " gradient sees. (d) Learning curve. Gaps are means over the updates since the last evaluation, then over"
-        " seeds; standard error shaded."
+        " “stop”, before normalisation, in units of the reward; a higher gap blames that agent more. Broken lines: a"
+        " magnitude to compare with, from the environment's constants (Appendix B, docs/advantage-gap.md), with the"
+        " loss of wins by all stops of an episode, as the paper has it, and by one. (b) The same where nothing was"
+        " replaced, for an agent drawn there; near 0 is expected. (c) The first divided by the standard deviation of"
+        " all advantages, which is what the policy's gradient sees. (d) Learning curve. Gaps are means over the updates"
+        " since the last evaluation, then over seeds; standard error shaded."
     )
