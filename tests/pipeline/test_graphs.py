@@ -50,7 +50,7 @@ def test_a_mistake_stops_snakemake_before_any_work(fresh):
     output = fresh.run("snakemake", "--cores", "all", status=1)
     message = "gpae: params/methods/mappo.yaml: replay_windows: 0 is not allowed: input should be greater than or equal"
     assert sum(message in line for line in output.splitlines()) == 1
-    assert not (fresh.folder / "artifacts").exists() and not (fresh.folder / "logs").exists()
+    assert not (fresh.folder / "artifacts" / "quick").exists() and not (fresh.folder / "logs").exists()
 
 
 @pytest.mark.parametrize("mistake", ["profle=paper", "profile=papr"])
