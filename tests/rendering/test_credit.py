@@ -16,7 +16,7 @@ def test_the_own_part_is_what_the_living_agents_differ_by():
 
 def test_colours_are_symmetric_and_ignore_the_dead():
     range_ = scale([np.where(ACTS, ADVANTAGE, np.nan)])
-    assert range_.vmin == -range_.vmax and 2.5 < range_.vmax <= 3.0
+    assert range_.vmin == -range_.vmax and 2.5 < range_.vmax < 3.0
     assert scale([np.zeros((2, 3))]).vmax == 1.0
 
 

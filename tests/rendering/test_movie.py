@@ -1,5 +1,6 @@
 """From a checkpoint to a film, through the command line, and to Figure 3."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,7 @@ from PIL import Image, ImageSequence
 
 from gpae import cli, plan
 from gpae.config import ConfigError, Params
-from gpae.rendering import movie
+from gpae.rendering import mabrax, movie
 from gpae.rendering.frames import build_frames
 from gpae.rendering.render import record, render, scene
 from gpae.results.figures.style import SETTINGS
@@ -66,15 +67,16 @@ def test_what_cannot_be_filmed_is_refused_by_name(source, tmp_path, changes, out
 @pytest.mark.slow
 def test_a_robot_is_filmed_and_has_a_page(fresh, tmp_path):
     job = plan.job(PARAMS, "smoke", "gpae_off", "hopper_3x1", (0,))
-    job = replace(job, environment=job.environment | {"episode_length": 6})
-    untrained = fresh(job, tmp_path)
-    film, page = (render(untrained, tmp_path / name) for name in ("hopper.gif", "hopper.html"))
-    assert Image.open(film).n_frames == 7
+    untrained = fresh(replace(job, environment=job.environment | {"episode_length": 6}), tmp_path)
+    assert Image.open(render(untrained, tmp_path / "hopper.gif")).n_frames == 7
     recorded = record(untrained)
-    assert recorded.states.physics.x.pos.shape[:3] == (7, 1, 4) and recorded.won is None
-    # hopper is paid for its speed and 1 for standing, less its control
+    assert recorded.states.physics.x.pos.shape == (7, 1, 4, 3) and recorded.won is None
+    # hopper is paid 1 a step for standing, and for its speed, less its control
     assert recorded.return_ == pytest.approx(float(recorded.reward.sum()), abs=1e-4) and recorded.return_ > 3
-    assert page.read_text().count("thigh") and len(page.read_bytes()) > 10_000
+    page = mabrax.html("hopper_3x1", recorded).decode()
+    shown, _ = json.JSONDecoder().raw_decode(page.split("var system = ")[1])
+    assert shown["link_names"] == ["torso", "thigh", "leg", "foot"] and shown["dt"] == pytest.approx(0.008)
+    np.testing.assert_allclose(shown["states"]["x"]["pos"], recorded.states.physics.x.pos[:, 0], atol=1e-5)
 
 
 def test_the_command_knows_its_checkpoints_by_number(monkeypatch):

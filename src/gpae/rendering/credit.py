@@ -17,7 +17,7 @@ from matplotlib.figure import SubFigure
 COLOURS = colormaps["PRGn"]
 _NOTHING = "0.93"  # no step yet, or no choice
 _MOST_LABELLED = 12  # agents in a strip
-_CLIPPED = 0.98  # of the advantages lie within the colours' range: an episode's end would fill it alone
+_CLIPPED = 0.95  # of the advantages lie within the colours' range: an episode's end would fill it alone
 
 
 def own_part(advantage: np.ndarray, acts: np.ndarray) -> np.ndarray:

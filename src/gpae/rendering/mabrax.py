@@ -175,4 +175,4 @@ def html(task: str, recording: Recording) -> bytes:
     robot = envs.get_environment(partition(task).robot)
     physics = recording.states.physics
     states = [jax.tree.map(itemgetter((step, 0)), physics) for step in range(recording.steps + 1)]
-    return brax_html.render(robot.sys.replace(dt=robot.dt), states, colab=False).encode()
+    return brax_html.render(robot.sys.replace(dt=robot.dt), states, height="100vh", colab=False).encode()
