@@ -25,7 +25,8 @@ def settings(cores: int) -> dict[str, str]:
         "GLIBC_TUNABLES": ALLOCATOR,
         # the default differs between jax versions, and with it every random number
         "JAX_THREEFRY_PARTITIONABLE": "true",
-        "JAX_COMPILATION_CACHE_DIR": str(Path(".cache/jax").absolute()),
+        # a program is found again under this very path: jax 0.4.38 makes it a part of the program's key
+        "JAX_COMPILATION_CACHE_DIR": str(Path(".cache/jax").resolve()),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1",
     }
 
