@@ -18,7 +18,6 @@ SUBSTEP_TIME = 1.0 / 16
 DELAY = (-SUBSTEP_TIME, 2 * SUBSTEP_TIME)  # a weapon that fires recovers later by a uniform draw from here
 MOVES = 5  # actions: 0 north, 1 east, 2 south, 3 west, 4 stop, then one attack for every opponent
 STOP = 4
-STOP = 4
 
 
 class Attributes(NamedTuple):
