@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gpae import plan
 from gpae.cli import app
 from gpae.config import Params
 
@@ -72,3 +73,9 @@ def test_commands_exist(page):
     assert set(re.findall(r"`(?:uv run )?gpae (\w+)", text)) <= known
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"^ *make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+
+def test_the_readme_counts_the_papers_jobs():
+    jobs = plan.jobs(PARAMS, "paper")
+    (steps,) = {job.total_steps * len(job.seeds) for job in jobs}
+    assert f"{len(jobs)} jobs of {steps // 10**6}M environment steps" in (ROOT / "README.md").read_text()
