@@ -77,7 +77,7 @@ rule report:
         rules.tables.output,
         rules.plot.output,
         rules.verify.output,
-        "artifacts/{profile}/frames" if TRAINING else [],
+        "artifacts/{profile}/frames" if TRAINING or Path(f"artifacts/{PROFILE}/frames").exists() else [],
     output:
         report("artifacts/{profile}/report.html", caption="../report/report.rst", category="Report"),
     log:
