@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gpae import plan
-from gpae.algorithms.value_decomposition import ValueDecomposition, annealed, double_q, td_target
+from gpae.algorithms.q_learning import annealed, double_q, td_target
+from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError, Params
 from gpae.environments import base
 from gpae.environments.registry import make
