@@ -85,6 +85,17 @@ def test_one_seed_decides_nothing(compared):
     assert tuple(grid.rows[0][2]) == ("+10.0", "one seed, no test", "") and not grid.marks
 
 
+def test_seeds_that_agree_to_the_last_episode_are_no_test(compared):
+    for job in compared.jobs("tiny"):
+        wins = 8 if job.method_name == "gpae_on" else 2
+        compared.measure(job, lambda s, p, wins=wins: wins)
+    aggregate.build(compared.params, "tiny", compared.root)
+    found = comparisons.read(compared.params, "tiny", "controls", compared.root)
+    assert found[0].test.difference == pytest.approx(60) and not found[0].shown
+    grid = comparisons.grid(compared.params, "tiny", "controls", found)
+    assert tuple(grid.rows[0][2]) == ("+60.0", "no spread, no test", "")
+
+
 def test_the_files_hold_every_number(compared, tmp_path):
     paths = comparisons.build(compared.params, "tiny", "controls", tmp_path / "tables", compared.root)
     assert [path.name for path in paths] == [f"controls-comparisons.{end}" for end in ("csv", "md", "tex")]

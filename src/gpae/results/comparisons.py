@@ -23,7 +23,7 @@ SHOWN = "*"
 
 @dataclass(frozen=True)
 class Difference:
-    """method minus other on a task; adjusted: p after Holm's adjustment, NaN for one seed."""
+    """method minus other on a task; adjusted: p after Holm's adjustment, NaN for one seed or no spread."""
 
     question: str
     method: Cell
@@ -57,6 +57,8 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Diff
         for task in plan.selection(params, profile, experiment)[0]:
             pair = scored[task, comparison.method], scored[task, comparison.other]
             test = statistics.welch(*(value for cell in pair for value in (cell.mean, cell.std, cell.seeds)))
+            if all(cell.std == 0 for cell in pair):  # few episodes may agree by chance: no spread is not certainty
+                test = test._replace(low=math.nan, high=math.nan, p=math.nan)
             found.append(Difference(comparison.question, *pair, test))
     adjusted = statistics.holm([difference.test.p for difference in found])
     return [replace(difference, adjusted=p) for difference, p in zip(found, adjusted, strict=True)]
@@ -69,7 +71,8 @@ def _text(difference: Difference) -> Text:
     decimals = 1 if difference.method.metric == "win_rate_percent" or abs(test.difference) < 100 else 0
     value, low, high = (f"{number:+.{decimals}f}".replace("-", "−") for number in test[:3])
     if math.isnan(test.p):
-        return Text(value, "one seed, no test")
+        few = min(difference.method.seeds, difference.other.seeds) < 2
+        return Text(value, f"{'one seed' if few else 'no spread'}, no test")
     p = "p < 0.001" if difference.adjusted < 0.001 else f"p {difference.adjusted:.3f}"
     return Text(value, f"{low} to {high}, {p}", SHOWN if difference.shown else "")
 
