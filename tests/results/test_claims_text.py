@@ -6,6 +6,7 @@ import math
 import pytest
 import yaml
 from scipy import stats
+from study import Study
 
 from gpae import plan
 from gpae.config import ConfigError, Params
@@ -401,8 +402,6 @@ def test_more_time_is_read_from_the_benchmarks_of_each_machine(study):
 @pytest.fixture(scope="module")
 def of_the_paper(tmp_path_factory):
     """The project's own sentences with nothing measured: what is left is the paper against its own tables."""
-    from conftest import Study
-
     study = Study(tmp_path_factory.mktemp("paper"))
     aggregate.build(study.params, "paper", study.root)
     return {found.claim: found for found in claims.text_verdicts(study.params, "paper", study.root)}

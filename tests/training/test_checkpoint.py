@@ -101,7 +101,7 @@ def test_the_command_refuses_a_foreign_state(workspace):
 def test_a_loss_that_is_not_finite_stops_the_training(workspace):
     space = workspace(method="mappo")
     profile = space.folder / "params/profiles/small.yaml"
-    profile.write_text(profile.read_text().replace("epochs: 2", "epochs: 2\n      learning_rate: 1.0e+38"))
+    profile.write_text(profile.read_text().replace("epochs: 2\n", "epochs: 2\n        learning_rate: 1.0e+38\n"))
     code, error = space.run("train")
     assert code == 1 and "mappo on 3m, seed" in error and "at update" in error and "(step " in error
     assert not space.job.metrics.exists()

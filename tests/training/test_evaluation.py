@@ -65,7 +65,7 @@ def test_greedy_takes_the_mode_and_each_environment_counts_its_first_episode(wor
     bias = jnp.where(jnp.arange(trainer.environment.spec.actions.size) == stop, 1e4, 0.0)
 
     def constant(path, leaf):
-        head = "['params']['Dense_0']['bias']" in jax.tree_util.keystr(path)
+        head = "['params']['Linear_0']['bias']" in jax.tree_util.keystr(path)
         return (bias if head else jnp.zeros_like(leaf[0]))[None, None]
 
     episodes = evaluation.play(trainer, jax.tree_util.tree_map_with_path(constant, actor))

@@ -37,6 +37,7 @@ def test_five_kills_leave_no_trace(workspace, tmp_path):
         code = space.interrupt(signal.SIGKILL, after=rng.uniform(0, 0.6))
         if code == 0:
             pytest.fail(f"the training ended before {killed + 1} kills; give it more updates")
+        assert code == -signal.SIGKILL
         killed += 1
         seen.append(space.states())
         assert not job.checkpoints.exists() and not job.metrics.exists()

@@ -1,6 +1,6 @@
 """Checkpoints by orbax: arrays by name, with a digest and the parameters they were made from.
 
-Orbax writes beside the final name and renames, so a checkpoint is whole or absent. What it holds is checked when it is
+A checkpoint is written under another name and renamed, so it is whole or absent. What it holds is checked when it is
 read: another format, other parameters or other bits than were written are refused by name.
 """
 
@@ -36,9 +36,12 @@ def save(path: Path, job: Job, tree: Any) -> None:
     """The arrays of `tree` under `path`, replacing what is there."""
     named = jax.device_get(_named(tree))
     about = {"format": FORMAT, "parameters": job.training_parameters, "digest": _digest(named)}
+    beside = path.with_name(f"writing-{path.name}")
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         arrays, meta = ocp.args.StandardSave(named), ocp.args.JsonSave(about)
-        checkpointer.save(path.absolute(), ocp.args.Composite(arrays=arrays, about=meta), force=True)
+        checkpointer.save(beside.absolute(), ocp.args.Composite(arrays=arrays, about=meta), force=True)
+    shutil.rmtree(path, ignore_errors=True)
+    beside.rename(path)
 
 
 def restore(path: Path, job: Job, like: Any) -> Any:

@@ -70,15 +70,16 @@ def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path 
     state, history, seconds = _resume(job, trainer, states)
     saved = time.monotonic()
     began = saved - seconds
-    update = len(history)
+    update = started = len(history)
     with Progress(job, update, tensorboard) as progress:
         while True:
             now = time.monotonic()
             at_point = update in job.evaluation_updates
-            if at_point:
+            if at_point and (update > started or not started):
                 checkpoint.save(points / str(update), job, _point(trainer, state))
             stopping = bool(told) or (deadline is not None and now >= deadline)
-            if (at_point and update) or stopping or now - saved >= SAVE_SECONDS:
+            # what it started from is saved already, and saving it again would take it away for a moment
+            if update > started and (at_point or stopping or now - saved >= SAVE_SECONDS):
                 _save(job, states, state, history, now - began)
                 saved = time.monotonic()
             if update == job.updates:
