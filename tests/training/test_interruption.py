@@ -51,9 +51,10 @@ def test_five_kills_leave_no_trace(workspace, tmp_path):
 
 def test_told_to_stop_it_saves_and_asks_to_be_started_again(workspace):
     space = workspace(updates=1200, points=30)
-    assert space.interrupt(signal.SIGTERM, after=0.2) == 75
-    first = int(space.states()[-1])
-    assert first % 40  # between two evaluation points
+    first = 0
+    while first % 40 == 0:  # it may stop at an evaluation point by chance, but not for ever
+        assert space.interrupt(signal.SIGTERM, after=0.2) == 75
+        first = int(space.states()[-1])
     code, error = space.run("train", "--minutes", "0")
     assert code == 75 and "the same command goes on" in error
     assert int(space.states()[-1]) >= first and not space.job.metrics.exists()

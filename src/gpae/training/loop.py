@@ -67,6 +67,7 @@ def _point(trainer: Trainer, state: TrainState) -> dict[str, Any]:
 def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path | None) -> None:
     trainer = Trainer(job)
     states, points = job.unfinished / "state", job.unfinished / "points"
+    resumed = bool(checkpoint.saved_updates(states))
     state, history, seconds = _resume(job, trainer, states)
     saved = time.monotonic()
     began = saved - seconds
@@ -75,11 +76,12 @@ def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path 
         while True:
             now = time.monotonic()
             at_point = update in job.evaluation_updates
-            if at_point and (update > started or not started):
+            # what it started from is saved already, and saving it again would take it away for a moment
+            new = update > started or not resumed
+            if at_point and new:
                 checkpoint.save(points / str(update), job, _point(trainer, state))
             stopping = bool(told) or (deadline is not None and now >= deadline)
-            # what it started from is saved already, and saving it again would take it away for a moment
-            if update > started and (at_point or stopping or now - saved >= SAVE_SECONDS):
+            if new and ((at_point and update) or stopping or now - saved >= SAVE_SECONDS):
                 _save(job, states, state, history, now - began)
                 saved = time.monotonic()
             if update == job.updates:
