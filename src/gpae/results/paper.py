@@ -28,11 +28,13 @@ class Protocol:
     steps: environment steps of a run
     seeds: runs of each method on each task
     own: the first word of the labels of the methods that the paper proposes
+    title: how the page names the paper; empty: by the file's name
     """
 
     steps: Count
     seeds: Count
     own: str
+    title: str = ""
 
 
 @dataclass(frozen=True)

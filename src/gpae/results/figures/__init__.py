@@ -11,21 +11,27 @@ from matplotlib.figure import Figure
 from gpae.config import Params
 from gpae.results import schema
 from gpae.results.figures import curves, gap, panels, ratios, scores, style
+from gpae.results.figures.panels import Panel
 
 
 class Kind(NamedTuple):
-    """draw: (params, profile, experiment, root) -> figure; caption: (params, profile, experiment) -> what it shows."""
+    """draw, panels: (params, profile, experiment, root) -> the figure, its curves; caption: what it shows."""
 
     draw: Callable[[Params, str, str, Path], Figure]
+    panels: Callable[[Params, str, str, Path], list[Panel]]
     caption: Callable[[Params, str, str], str]
 
 
+def _curves(panels_of: Callable[[Params, str, str, Path], list[Panel]], columns: int, caption: Callable) -> Kind:
+    return Kind(partial(panels.drawn, panels_of, columns), panels_of, caption)
+
+
 KINDS = {
-    "tasks": Kind(partial(panels.drawn, curves.by_task, 3), curves.caption_tasks),
-    "families": Kind(partial(panels.drawn, curves.by_family, 2), curves.caption_families),
-    "gap": Kind(partial(panels.drawn, gap.shown, 2), gap.caption),
-    "ratios": Kind(partial(panels.drawn, ratios.shown, 2), ratios.caption),
-    "scores": Kind(scores.draw, scores.caption),
+    "tasks": _curves(curves.by_task, 3, curves.caption_tasks),
+    "families": _curves(curves.by_family, 2, curves.caption_families),
+    "gap": _curves(gap.shown, 2, gap.caption),
+    "ratios": _curves(ratios.shown, 2, ratios.caption),
+    "scores": Kind(scores.draw, curves.by_task, scores.caption),
 }
 
 

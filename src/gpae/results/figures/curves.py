@@ -44,6 +44,7 @@ def by_task(params: Params, profile: str, experiment: str, root: Path) -> list[P
                 curves=curves,
                 absent=[m for m in panels.absent(curves, names) if any(job.method_name == m for job in planned)],
                 marks=[(c.method, printed[names[c.method]]) for c in curves if reached and names[c.method] in printed],
+                tasks=(name,),
             )
         )
     return found
@@ -83,6 +84,7 @@ def by_family(params: Params, profile: str, experiment: str, root: Path) -> list
                 curves=[_combined(m, [cells[name, m] for name in common], scales) for m in shown if common],
                 absent=list(dict.fromkeys(m for name in members for m in of_task[name].absent if m not in shown)),
                 nothing="no task was run by all" if shown else "not run",
+                tasks=tuple(common),
             )
         )
     return found
@@ -100,7 +102,7 @@ def after_diagnostics(
         for title, unit, rows in kinds:
             curves = panels.curves(rows, task, names)
             head = f"({next(letters)}) {score.title}: {title}"
-            found.append(Panel(head, unit, curves, panels.absent(curves, names)))
+            found.append(Panel(head, unit, curves, panels.absent(curves, names), tasks=(task,)))
         found.append(replace(score, title=f"({next(letters)}) {score.title}: score"))
     return found
 

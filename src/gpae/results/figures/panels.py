@@ -42,6 +42,7 @@ class Panel:
     references: (what it is, a value that does not depend on training)
     scale: panels of a figure with the same word have the same vertical axis
     nothing: what is said where there is no curve
+    tasks: names in params/ of the tasks that the curves were measured on
     """
 
     title: str
@@ -52,6 +53,7 @@ class Panel:
     references: list[tuple[str, float]] = field(default_factory=list)
     scale: str = ""
     nothing: str = "not run"
+    tasks: tuple[str, ...] = ()
 
 
 def labels(params: Params, profile: str, experiment: str) -> dict[str, str]:
