@@ -136,6 +136,13 @@ def test_controls_match_gpae_off_in_what_they_control(params):
         ("methods/gpae_off.yaml", "replay_windows: 4", "replay_windows: 5", ["gpae_off.yaml: replay_windows: 5 does"]),
         ("methods/gpae_off.yaml", r"\[smax, mabrax, mpe\]", "[mpe]", ["families", "cannot run 3m", "allowed: mpe"]),
         ("methods/mappo.yaml", "policy_gradient", "policy", ["mappo.yaml: algorithm: 'policy'", "value_decomposition"]),
+        (
+            "methods/mappo.yaml",
+            "^trace: none",
+            "trace: none\nsettings: {smax: {learner: {clip: 2}}}",
+            ["methods/mappo.yaml: settings.smax.learner", "clip", "2", "less than 1"],
+        ),
+        ("methods/mappo.yaml", "^trace: none", "trace: none\nsettings: {smac: {}}", ["mappo.yaml", "smac", "'smax'"]),
         ("profiles/quick.yaml", "tasks: \\[3m", "tasks: [4m", ["tasks/4m.yaml", "no such file", "3m"]),
         ("profiles/quick.yaml", "seeds: 2", "seeds: 0", ["quick.yaml: seeds: 0", "greater than"]),
         ("profiles/quick.yaml", "^evaluation_interval: .*", "evaluation_interval: 7", ["interval: 7", "divisors"]),
@@ -161,6 +168,27 @@ def test_a_changed_parameter_is_a_new_place_and_a_label_is_not(params):
     edit(params, "methods/mappo.yaml", "label: MAPPO", "label: Mappo")
     after = places()
     assert {name for name in before if before[name] != after[name]} == {k for k in before if k[0] == "gpae_off"}
+
+
+def test_a_methods_own_settings_come_between_the_familys_and_the_budgets(params):
+    before = plan.job(params, "quick", "mappo", "3m", (0,))
+    own = "{learner: {clip: 0.1, environments: 64}, network: {layer_norm: false}}"
+    edit(params, "methods/mappo.yaml", "^trace: none", f"trace: none\nsettings: {{smax: {own}}}")
+    after = plan.job(params, "quick", "mappo", "3m", (0,))
+    assert (before.learner.clip, after.learner.clip) == (0.2, 0.1) and not after.network.layer_norm
+    budget = params.profile("quick").overrides["smax"].policy_gradient.learner["environments"]
+    assert after.learner.environments == budget == before.learner.environments
+    assert plan.job(params, "paper", "mappo", "3m", (0,)).learner.environments == 64
+    assert plan.job(params, "quick", "mappo", "hopper_3x1", (0,)).learner.clip == 0.2
+    assert after.checkpoints != before.checkpoints
+
+
+@pytest.mark.parametrize("profile", ["quick", "tour"])
+def test_the_results_in_git_are_still_found(profile):
+    """A setting that a method does not use must not give its files other names."""
+    planned = {job.evaluation for job in plan.jobs(Params(ROOT / "params"), profile)}
+    kept = {path.relative_to(ROOT) for path in (ROOT / "artifacts" / profile / "evaluations").rglob("*.parquet")}
+    assert kept and kept <= planned
 
 
 def test_evaluation_alone_does_not_ask_for_another_training(params):

@@ -5,7 +5,7 @@ stands there and what is allowed; it is raised before any work begins.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -29,6 +29,14 @@ class ConfigError(Exception):
 
 
 @_frozen
+class SettingsOverride:
+    """What is set otherwise than the family has it."""
+
+    learner: dict[str, Any] = Field(default_factory=dict)
+    network: dict[str, Any] = Field(default_factory=dict)
+
+
+@_frozen
 class PolicyGradientMethod:
     """A method of the clipped policy-gradient learner. Equations: Eqs. 1 to 8 of the GPAE paper.
 
@@ -41,6 +49,7 @@ class PolicyGradientMethod:
     action_samples: draws of an agent's own action for DAE's expectation where actions are continuous
     epochs_factor, environments_divisor: controls for what reuse changes besides: epochs times the first, environments
         divided by the second without a replay
+    settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
     label: str
@@ -54,6 +63,7 @@ class PolicyGradientMethod:
     action_samples: Count = 8
     epochs_factor: Count = 1
     environments_divisor: Count = 1
+    settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
 
 
 @_frozen
@@ -61,12 +71,14 @@ class ValueDecompositionMethod:
     """A method that learns a Q value an agent and acts greedily on it.
 
     mixer: how the team's value is made of them: each its own (`none`, IQL), `sum` (VDN), `monotonic` (QMIX)
+    settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
     label: str
     algorithm: Literal["value_decomposition"]
     families: tuple[Family, ...]
     mixer: Literal["none", "sum", "monotonic"]
+    settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
 
 
 Method = PolicyGradientMethod | ValueDecompositionMethod
@@ -284,12 +296,6 @@ class Selection:
 
     tasks: tuple[Name, ...] | None = None
     methods: tuple[Name, ...] | None = None
-
-
-@_frozen
-class SettingsOverride:
-    learner: dict[str, Any] = Field(default_factory=dict)
-    network: dict[str, Any] = Field(default_factory=dict)
 
 
 @_frozen

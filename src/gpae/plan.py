@@ -21,6 +21,7 @@ from gpae.config import (
     Params,
     PolicyGradientMethod,
     Profile,
+    SettingsOverride,
     Task,
     ValueLearner,
     checked,
@@ -80,7 +81,8 @@ class Job:
     @property
     def training_parameters(self) -> dict[str, Any]:
         """What the bits of a checkpoint depend on, beside versions and device."""
-        method = {key: value for key, value in asdict(self.method).items() if key not in ("label", "families")}
+        told_elsewhere = ("label", "families", "settings")
+        method = {key: value for key, value in asdict(self.method).items() if key not in told_elsewhere}
         return {
             "format": FORMAT,
             "family": self.task.family,
@@ -162,6 +164,9 @@ def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, 
         raise ConfigError(f"{source}: {chosen.algorithm}: missing, and {method} needs it; allowed: learner and network")
     whole = budget.overrides.get(aim.family, Override())
     changes = getattr(whole, chosen.algorithm)
+    own, place = chosen.settings.get(aim.family, SettingsOverride()), params.folder / "methods" / f"{method}.yaml"
+    learner = overridden(settings.learner, own.learner, f"{place}: settings.{aim.family}.learner")
+    network = overridden(settings.network, own.network, f"{place}: settings.{aim.family}.network")
     source = f"{params.folder / 'profiles' / profile}.yaml: overrides.{aim.family}.{chosen.algorithm}"
     planned = Job(
         profile=profile,
@@ -172,8 +177,8 @@ def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, 
         task=aim,
         score=family.score,
         environment=environment(params, task),
-        learner=overridden(settings.learner, changes.learner, f"{source}.learner"),
-        network=overridden(settings.network, changes.network, f"{source}.network"),
+        learner=overridden(learner, changes.learner, f"{source}.learner"),
+        network=overridden(network, changes.network, f"{source}.network"),
         total_steps=whole.total_steps or budget.total_steps,
         evaluation_interval=whole.evaluation_interval or budget.evaluation_interval,
         evaluation_episodes=budget.evaluation_episodes,
