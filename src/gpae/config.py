@@ -192,9 +192,16 @@ class MabraxEnvironment:
 
 @_frozen
 class MpeEnvironment:
+    """agents: None: as many as the task has, three where it leaves a choice; episode_length: steps.
+
+    velocity_first: a force moves a particle in the step in which it acts, as before PettingZoo 1.23; else one later
+    """
+
     task: str
     actions: Literal["discrete", "continuous"]
-    agents: Count = 3
+    episode_length: Count
+    velocity_first: bool
+    agents: Count | None = None
 
 
 ENVIRONMENTS = {"smax": SmaxEnvironment, "mabrax": MabraxEnvironment, "mpe": MpeEnvironment}

@@ -9,7 +9,7 @@ def make(family: str, **settings) -> Environment:
     smax: scenario, implementation ('fast', or 'jaxmarl' for the reference), see_enemy_actions, walls_cause_death,
         attack_mode, stop_probability
     mabrax: task, backend, episode_length
-    mpe: task, agents, actions
+    mpe: task, agents, actions, episode_length, velocity_first
     A family is imported only when it is asked for: a simulator takes seconds to import.
 
     Raises ValueError for an unknown family or implementation; a setting that a family lacks is a TypeError.
