@@ -1,4 +1,4 @@
-"""Counterfactual advantages of one step: COMA's."""
+"""Counterfactual advantages: COMA's, from a critic of every own action and from a TD error."""
 
 import chex
 import jax
@@ -25,3 +25,21 @@ def advantage(reward: jax.Array, done: jax.Array, value: jax.Array, bootstrap: j
     chex.assert_shape(value, (len(reward), len(bootstrap), reward.shape[1]))
     discount = jnp.where(done, 0.0, gamma).astype(value.dtype)[:, None]
     return reward[:, None] + discount * jnp.concatenate([value[1:], bootstrap[None]]) - value
+
+
+def counterfactual(q: jax.Array, policy: jax.Array, action: jax.Array) -> jax.Array:
+    """Counterfactual advantage of discrete actions ("Counterfactual Multi-Agent Policy Gradients", Eq. 4; Eq. 1 of
+    ASAE's paper; with Q^i(o^i, .) for Q, PPO-Sum's and PPO-Mix's in Table 1 of MACA's).
+
+        A^i_t = Q(s_t, a_t) - sum_{a^i} pi^i(a^i | o^i_t) Q(s_t, a^i, a^{-i}_t)
+
+    q: [..., T, N, B, A], the value of every own action, the others' being what they are
+    policy: [T, N, B, A], probabilities
+    action: int [T, N, B], the own action taken
+    Returns A^i_t, [..., T, N, B].
+    """
+    chex.assert_rank(policy, 4)
+    chex.assert_shape(q, (..., *policy.shape))
+    chex.assert_shape(action, policy.shape[:-1])
+    taken = jnp.where(action[..., None] == jnp.arange(q.shape[-1]), q, 0.0).sum(-1)
+    return taken - (policy * q).sum(-1)
