@@ -31,7 +31,7 @@ def test_the_page_works_as_it_stands(fresh):
     fresh.environment["PYTHONPATH"] = str(fresh.folder / "src")
     tested, trained = follow(fresh)
     assert "passed" in tested and "All checks passed" in tested
-    (metrics,) = fresh.folder.glob("artifacts/first_look/metrics/monte_carlo/2m_vs_1z/seeds-0-1-*.parquet")
+    (metrics,) = fresh.folder.glob("artifacts/first_look/metrics/monte_carlo/2m_vs_1z_random/seeds-0-1-*.parquet")
     rows, _ = schema.read(metrics, schema.METRICS)
     assert len(rows) == 2 * 8 and (rows["advantage_spread_between_agents"] > 0).all()
     lines = [line for line in trained.splitlines() if line.startswith("| ")]

@@ -73,10 +73,10 @@ def sample(values: list[float]) -> Sample:
     return Sample(float(found.mean), float(found.std), found.seeds)
 
 
-def shortage(steps: int, changed: str, seeds: int, protocol: paper.Protocol) -> str:
-    """Why measured numbers cannot decide a claim; empty where they can."""
-    if steps < protocol.steps:
-        return f"{steps:,} of the paper's {protocol.steps:,} steps"
+def shortage(steps: int, changed: str, seeds: int, wanted: int) -> str:
+    """Why measured numbers cannot decide a claim; empty where they can. wanted: environment steps in the paper."""
+    if steps < wanted:
+        return f"{steps:,} of the paper's {wanted:,} steps"
     if changed:
         return f"the profile changes the paper's settings: {changed}"
     return "one seed" if seeds < 2 else ""
@@ -149,7 +149,9 @@ class Measured:
         return Run(
             sample=sample(list(values.values())),
             by_seed=tuple(values.items()),
-            shortage=shortage(jobs[0].total_steps, changed, len(values), self.protocol),
+            shortage=shortage(
+                jobs[0].total_steps, changed, len(values), self.protocol.length(task, jobs[0].task.label)
+            ),
             sources=tuple(path.as_posix() for path in files if path.as_posix() in self.sources),
         )
 
@@ -175,7 +177,7 @@ class Printed:
             label = experiment.labels.get(method, self.params.method(method).label)
             for value in values:
                 if (value.method, value.metric) == (label, metric) and value.task in (task, aim.label):
-                    return Run(sample=Sample(value.mean, value.std, protocol.seeds))
+                    return Run(sample=Sample(value.mean, value.std, protocol.seeds or 1))
         return Run(missing=UNPRINTED)
 
     def speed(self, benchmark: str, task: str, file: str) -> Speed:

@@ -2,13 +2,13 @@
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from gpae.config import ConfigError, Count, Params
+from gpae.config import ConfigError, Count, Family, Params
 
 MARGIN = {
     "win_rate_percent": lambda mean: 5.0,
@@ -25,16 +25,34 @@ COLUMNS = ("paper", "table", "task", "metric", "method", "mean", "std", "note")
 class Protocol:
     """params/claims/<paper>.yaml.
 
-    steps: environment steps of a run
-    seeds: runs of each method on each task
+    steps: environment steps of a run; steps_of: of those tasks, by the paper's names, that have others
+    seeds: runs of each method on each task; None: the paper does not say
     own: the first word of the labels of the methods that the paper proposes
     title: how the page names the paper; empty: by the file's name
+    analogues: families whose tasks only resemble the paper's: orderings are tested, numbers stand beside each other
+    not_portable: tasks of the paper that have no analogue here, and why
     """
 
     steps: Count
-    seeds: Count
+    seeds: Count | None
     own: str
     title: str = ""
+    steps_of: dict[str, Count] = field(default_factory=dict)
+    analogues: tuple[Family, ...] = ()
+    not_portable: dict[str, str] = field(default_factory=dict)
+
+    def length(self, *names: str) -> int:
+        """Environment steps of a run on a task that is called one of these names."""
+        return next((self.steps_of[name] for name in names if name in self.steps_of), self.steps)
+
+    @property
+    def lengths(self) -> str:
+        """Environment steps of a run, in words."""
+        others = [
+            f"{steps:,} on {', '.join(task for task, own in self.steps_of.items() if own == steps)}"
+            for steps in dict.fromkeys(self.steps_of.values())
+        ]
+        return f"{self.steps:,}" + (f" ({'; '.join(others)})" if others else "")
 
 
 @dataclass(frozen=True)

@@ -100,9 +100,11 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
         what = "; ".join(MEANING.get(name, layout.unit(name)) for name in quantities)
         said.append(f"Means over all updates of the training, then over seeds: {what}.")
     if protocol:
-        said.append(
-            f"Paper: its mean ± standard deviation after {protocol.steps:,} environment steps, {protocol.seeds} seeds."
-        )
+        seeds = f"{protocol.seeds} seeds" if protocol.seeds else "on seeds that it does not count"
+        said.append(f"Paper: its mean ± standard deviation after {protocol.lengths} environment steps, {seeds}.")
+        families = {params.task(name).family for name in params.experiment(experiment).tasks}
+        for family in sorted(families & set(protocol.analogues)):
+            said.append(f"{params.family(family).label}'s tasks only resemble the paper's: numbers need not agree.")
     for family, override in budget.overrides.items():
         for algorithm, learner in (("policy_gradient", ""), ("value_decomposition", ", learners of values,")):
             if algorithm in algorithms and (changed := override.of(algorithm)):

@@ -29,6 +29,8 @@ does its table support its sentence? Where it prints no deviations:
 
 Verdicts of all, before these:
   not run           no evaluation to hold it against; the reason says why
+  analogue          a value on a task that only resembles the paper's (params/claims/<paper>.yaml: analogues): the two
+                    numbers stand beside each other and are not compared. Its orderings are tested like any
   budget too small  fewer steps than the paper's, other learner or network settings, or one seed. What was measured is
                     printed all the same, and decides nothing
 """
@@ -56,6 +58,7 @@ VERDICTS = (
     "ordering fails",
     "claim fails",
     "not shown",
+    "analogue",
     "budget too small",
     "not run",
 )

@@ -50,20 +50,25 @@ def _shortage(compared: list[Cell], protocol: Protocol) -> str:
     """Why the measured numbers cannot decide a claim; empty where they can, or where some are missing."""
     if any(cell.missing for cell in compared):
         return ""
-    found = [evidence.shortage(cell.budget, cell.changed, cell.seeds, protocol) for cell in compared]
+    wanted = protocol.length(compared[0].task_name, compared[0].task)
+    found = [evidence.shortage(cell.budget, cell.changed, cell.seeds, wanted) for cell in compared]
     return next((reason for reason in found if reason), "")
 
 
-def _value(cell: Cell, protocol: Protocol) -> Verdict:
+def _value(cell: Cell, protocol: Protocol, analogue: bool) -> Verdict:
+    """analogue: whether the task only resembles the paper's, so that its number is no claim on ours."""
     claim = cell.paper
     shortage, margin = _shortage([cell], protocol), paper.MARGIN[cell.metric](claim.mean)
     if cell.missing:
         test, verdict, reason = _NOTHING, "not run", cell.missing
+    elif analogue:
+        test, verdict = _NOTHING, "analogue"
+        reason = f"{cell.family}'s task only resembles the paper's; the orderings are tested"
     else:
         if math.isnan(claim.std):
             test = against_constant(cell.mean, cell.std, cell.seeds, claim.mean)
         else:
-            test = welch(cell.mean, cell.std, cell.seeds, claim.mean, claim.std, protocol.seeds)
+            test = welch(cell.mean, cell.std, cell.seeds, claim.mean, claim.std, protocol.seeds or 1)
         within = -margin <= test.low and test.high <= margin
         holds_zero = test.low <= 0 <= test.high
         reason = shortage or f"margin {margin:g}"
@@ -97,7 +102,8 @@ def _value(cell: Cell, protocol: Protocol) -> Verdict:
 def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
     better, worse = cell.paper, other.paper
     shortage = _shortage([cell, other], protocol)
-    by_paper = welch(better.mean, better.std, protocol.seeds, worse.mean, worse.std, protocol.seeds)
+    runs = protocol.seeds or 1
+    by_paper = welch(better.mean, better.std, runs, worse.mean, worse.std, runs)
     if cell.missing or other.missing:
         absent = cell if cell.missing else other
         test, verdict, reason = _NOTHING, "not run", f"{absent.method}: {absent.missing}"
@@ -131,8 +137,9 @@ def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
     )
 
 
-def _unmeasured(value: Value) -> Verdict:
-    """A number of a table that no experiment of the profile rebuilds."""
+def _unmeasured(value: Value, protocol: Protocol) -> Verdict:
+    """A number of a table that no experiment of the profile rebuilds, or of a task that cannot be had here."""
+    why = protocol.not_portable.get(value.task)
     nothing = {field.name: math.nan for field in fields(Verdict) if field.type is float}
     return Verdict(
         kind="value",
@@ -146,7 +153,7 @@ def _unmeasured(value: Value) -> Verdict:
         seeds="0",
         env_steps=0,
         verdict="not run",
-        reason="no experiment of this profile measures it",
+        reason=f"not portable: {why}" if why else "no experiment of this profile measures it",
         sources="",
         **(nothing | {"paper_value": value.mean}),
     )
@@ -159,7 +166,7 @@ def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
         protocol = paper.of_experiment(params, experiment)[1]
         claimed = [cell for cell in cells.read(params, profile, experiment, root) if cell.paper]
         held |= {cell.paper.key for cell in claimed}
-        found += [_value(cell, protocol) for cell in claimed]
+        found += [_value(cell, protocol, params.task(cell.task_name).family in protocol.analogues) for cell in claimed]
         found += [
             _ordering(cell, other, protocol)
             for cell in claimed
@@ -169,7 +176,9 @@ def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
             and cell.paper.mean > other.paper.mean
         ]
     for path in sorted((params.folder / "claims").glob("*.csv")):
-        found += [_unmeasured(value) for value in paper.read(params.folder, path.stem) if value.key not in held]
+        protocol = params.load(Protocol, "claims", path.stem)
+        values = paper.read(params.folder, path.stem)
+        found += [_unmeasured(value, protocol) for value in values if value.key not in held]
     return found
 
 

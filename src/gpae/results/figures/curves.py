@@ -35,7 +35,8 @@ def by_task(params: Params, profile: str, experiment: str, root: Path) -> list[P
         score = params.family(task.family).score
         printed = {v.method: v.mean for v in values if v.task in (name, task.label) and v.metric == score}
         planned = [job for job in jobs if job.task_name == name]
-        reached = protocol is not None and all(job.total_steps >= protocol.steps for job in planned)
+        same = protocol is not None and task.family not in protocol.analogues
+        reached = same and all(job.total_steps >= protocol.length(name, task.label) for job in planned)
         curves = panels.curves(rows, name, names)
         found.append(
             Panel(
@@ -116,9 +117,10 @@ def _shown(params: Params, profile: str, experiment: str) -> str:
 
 def caption_tasks(params: Params, profile: str, experiment: str) -> str:
     protocol = paper.of_experiment(params, experiment)[1]
+    families = {params.task(name).family for name in plan.selection(params, profile, experiment)[0]}
     aside = ""
-    if protocol:
-        aside = f" Triangles on the right: the paper's means after {protocol.steps:,} steps, where a run is as long."
+    if protocol and families - set(protocol.analogues):
+        aside = f" Triangles on the right: the paper's means after {protocol.lengths} steps, where a run is as long."
     return f"Learning curves by task. {_shown(params, profile, experiment)}, standard error shaded.{aside}"
 
 
