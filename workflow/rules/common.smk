@@ -1,5 +1,6 @@
 """The plan of the chosen profile, and how a rule finds the job whose files it makes."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,8 @@ FILMED = [jobs[0].checkpoints.as_posix() for jobs in candidates(PARAMS, PROFILE)
 PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if path.suffix in (".yaml", ".csv"))
 BENCHMARKS = sorted(path.as_posix() for path in Path("artifacts/benchmarks").glob("*/*.csv"))
 GPUS = int(has_gpu())
+if GPUS:
+    os.environ["APPTAINER_NV"] = "1"  # what --nv does, where a rule runs in the container
 
 
 wildcard_constraints:
