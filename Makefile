@@ -1,13 +1,14 @@
 # What a reader of this repository runs. Needs Linux, bash, make and a Python 3.11 or 3.12; brings the rest.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce verify test test-all benchmark lint
+.PHONY: help setup reproduce verify test test-all test-cluster container image benchmark lint
 
 PROFILE ?= $(shell sed -n 's/^profile: *//p' params/default.yaml)
 UV_VERSION := 0.13.8
 UV := $(shell uv --version > /dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 EXTRA := $(shell nvidia-smi -L > /dev/null 2>&1 && echo --extra cuda12)
+DOCKER ?= docker
 SNAKEMAKE = $(RUN) snakemake --cores all --config profile=$(PROFILE)
 
 help: ## this list
@@ -18,7 +19,7 @@ setup: $(filter .uv/bin/uv,$(UV)) ## the environment of uv.lock in .venv, with C
 
 reproduce: setup ## train, evaluate and report what is missing of a profile [PROFILE=quick]
 	$(SNAKEMAKE)
-	@echo "See artifacts/$(PROFILE)/report.html"
+	@echo "See artifacts/$(PROFILE)/report/index.html"
 
 verify: setup ## rebuild tables, figures, verdicts and report from the evaluations in git, without training [PROFILE=quick]
 	$(SNAKEMAKE) jobs=finished --forcerun aggregate
@@ -26,13 +27,26 @@ verify: setup ## rebuild tables, figures, verdicts and report from the evaluatio
 	  git diff --stat --exit-code -- artifacts/$(PROFILE) \
 	    && echo "Every file is rebuilt with the bytes that git keeps." || echo "These files differ from those in git."; \
 	fi
-	@echo "See artifacts/$(PROFILE)/report.html"
+	@echo "See artifacts/$(PROFILE)/report/index.html"
 
 test: setup ## the tests that take minutes
 	$(RUN) pytest -n auto --dist loadfile -m "not slow"
 
 test-all: setup ## every test
 	$(RUN) pytest -n auto --dist loadfile
+
+test-cluster: setup ## a run through a Slurm of one node, two of its jobs taken away; needs slurm-wlm and munge
+	$(RUN) pytest tests/pipeline/test_slurm.py
+
+container: container/gpae.sif ## the image for snakemake --use-singularity; needs Apptainer [VARIANT=cuda12]
+
+VARIANT ?= $(if $(EXTRA),cuda12,cpu)
+container/gpae.sif: container/gpae.def container/install.sh uv.lock
+	apptainer build --force --build-arg VARIANT=$(VARIANT) $(BUILD) $@ $<
+
+image: ## the same for Docker, Podman and Kubernetes
+	$(DOCKER) build --file container/Dockerfile --build-arg COMMIT=$$(git rev-parse HEAD) \
+	  --build-arg VARIANT=$(VARIANT) $(BUILD) --tag gpae:$(VARIANT) .
 
 benchmark: setup ## speed on this machine, beside JaxMARL's
 	$(RUN) python -m benchmarks

@@ -22,7 +22,7 @@ include: "workflow/rules/results.smk"
 rule all:
     default_target: True
     input:
-        f"artifacts/{PROFILE}/report.html",
+        f"artifacts/{PROFILE}/report",
 
 
 if TRAINING:

@@ -5,7 +5,7 @@ from checkout import results, training
 from gpae.results import schema
 
 PARQUET = ("scores.parquet", "summary.parquet", "diagnostics.parquet")
-KEPT = (*PARQUET, "tables", "figures", "frames", "verdicts.csv", "verdicts-text.csv", "report.html")
+KEPT = (*PARQUET, "tables", "figures", "frames", "verdicts.csv", "verdicts-text.csv", "report", "ro-crate-metadata.json")
 
 
 def test_an_interrupted_run_goes_on_to_the_end(interrupted, smoke):
@@ -32,7 +32,8 @@ def test_results_are_there(smoke):
     assert {path.suffix for path in (artifacts / "figures").glob("table2-*")} == {".pdf", ".png"}
     assert "GPAE (off)" in (artifacts / "verdicts.csv").read_text()
     assert "Across SMAX tasks, GPAE consistently" in (artifacts / "verdicts-text.csv").read_text()
-    assert "3m" in (artifacts / "report.html").read_text()
+    assert "3m" in (artifacts / "report/index.html").read_text()
+    assert (artifacts / "ro-crate-metadata.json").exists()
 
 
 def test_a_second_run_does_nothing(smoke):
@@ -80,7 +81,7 @@ def test_a_clone_has_its_results_without_training(smoke, tmp_path):
     assert set(clone.dry_run()) <= set(results("smoke"))
     output = clone.run("dvc", "repro", "--allow-missing")
     assert "Data and pipelines are up to date." in output and "Running stage" not in output
-    for path in ("report.html", "scores.parquet"):
+    for path in ("report/index.html", "scores.parquet"):
         (clone.folder / "artifacts/smoke" / path).write_text("spoilt")
     output = clone.run("make", "--assume-old=setup", "verify", "PROFILE=smoke", "RUN=")
     assert "Every file is rebuilt with the bytes that git keeps." in output

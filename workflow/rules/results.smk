@@ -79,7 +79,13 @@ rule report:
         rules.verify.output,
         "artifacts/{profile}/frames" if TRAINING or Path(f"artifacts/{PROFILE}/frames").exists() else [],
     output:
-        report("artifacts/{profile}/report.html", caption="../report/report.rst", category="Report"),
+        report(
+            directory("artifacts/{profile}/report"),
+            htmlindex="index.html",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+        "artifacts/{profile}/ro-crate-metadata.json",
     log:
         "logs/{profile}/report.log",
     shell:

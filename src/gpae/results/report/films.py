@@ -1,0 +1,41 @@
+"""Frames and films of trained policies: there where `gpae frames` has drawn them from checkpoints, absent in a clone
+that has none."""
+
+from dataclasses import dataclass
+
+from gpae.rendering.choice import candidates
+from gpae.results.report.context import Context, Link, link
+
+_CAPTIONS = {
+    "figure3": "A frame of a trained policy's episode in each environment, greedy actions.",
+    "smax": "The same frame of SMAX, and whose credit the episode was, step by step.",
+    "mabrax": "The same of MABrax.",
+}
+
+
+@dataclass(frozen=True)
+class Film:
+    """still: a PNG, film: a GIF of the whole episode or empty, both in the page's folder; links: whose policies"""
+
+    caption: str
+    still: str
+    film: str
+    links: list[Link]
+
+
+def read(context: Context) -> tuple[list[Film], dict[str, bytes]]:
+    """(the films that there are, {place in the page's folder: the file})"""
+    folder = context.root / "artifacts" / context.profile / "frames"
+    chosen = {
+        family: [link(job) for job in context.finished(jobs)[:1]]
+        for family, jobs in candidates(context.params, context.profile).items()
+    }
+    every = [one for links in chosen.values() for one in links]
+    found, files = [], {}
+    for name, caption in _CAPTIONS.items():
+        there = [f"frames/{name}{end}" for end in (".png", ".gif") if (folder / f"{name}{end}").exists()]
+        files |= {place: (folder.parent / place).read_bytes() for place in there}
+        if f"frames/{name}.png" in there:
+            film = f"frames/{name}.gif" if f"frames/{name}.gif" in there else ""
+            found.append(Film(caption, f"frames/{name}.png", film, chosen.get(name, every)))
+    return found, files
