@@ -39,7 +39,7 @@ def _of_job(job: Job, rows: pd.DataFrame, path: Path) -> None:
 def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A job's episodes and their provenance; raises ConfigError where the file is not this job's, or not whole."""
     path = root / job.evaluation
-    rows, about = schema.read(path, schema.EVALUATION)
+    rows, about = schema.read(path, schema.evaluation(job.score))
     if about.get("evaluation_hash") != job.evaluation_hash:
         raise ConfigError(
             f"{path}: made from parameters {about.get('evaluation_hash')}; allowed: the plan's {job.evaluation_hash}"
@@ -59,9 +59,15 @@ def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return rows, about
 
 
+def _value(job: Job, rows: pd.DataFrame) -> pd.Series:
+    """An episode's part in the score."""
+    if job.score == "win_rate_percent":
+        return rows["won"].astype(float) * 100
+    return rows["captured"] * 100 if job.score == "capture_rate_percent" else rows["return"]
+
+
 def _scores(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
-    value = rows["won"].astype(float) * 100 if job.score == "win_rate_percent" else rows["return"]
-    groups = rows.assign(score=value).groupby(
+    groups = rows.assign(score=_value(job, rows)).groupby(
         ["profile", *_KEY, "seed", "evaluation", "env_steps", "policy"], sort=True, as_index=False
     )
     return groups.agg(score=("score", "mean"), episodes=("score", "size")).assign(source=job.evaluation.as_posix())

@@ -68,7 +68,7 @@ def _text(difference: Difference) -> Text:
     if difference.missing:
         return Text("—", difference.missing)
     test = difference.test
-    decimals = 1 if difference.method.metric == "win_rate_percent" or abs(test.difference) < 100 else 0
+    decimals = 1 if difference.method.metric.endswith("_percent") or abs(test.difference) < 100 else 0
     value, low, high = (f"{number:+.{decimals}f}".replace("-", "−") for number in test[:3])
     if math.isnan(test.p):
         few = min(difference.method.seeds, difference.other.seeds) < 2

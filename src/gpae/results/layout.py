@@ -9,7 +9,12 @@ from gpae.results.cells import Cell
 
 HEADS = {"task": "Task", "method": "Method", "trace": "Trace weight", "eta": "η"}
 TRACES = {"dt": "DT-ISR", "st": "ST-ISR", "it": "IT-ISR", "none": "No Correction"}  # the paper's names
-UNITS = {"win_rate_percent": "win rate (%)", "episode_return": "return"}
+UNITS = {
+    "win_rate_percent": "win rate (%)",
+    "episode_return": "return",
+    "capture_rate_percent": "capture rate (%)",
+}
+RATES = tuple(unit for metric, unit in UNITS.items() if metric.endswith("_percent"))
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Setting:
     def share(self, task: str, tasks: list[str]) -> float:
         """A task's weight in a mean over tasks, as Figure 4's: returns in percent of the best mean that is printed."""
         aim = self.params.task(task)
-        if self.params.family(aim.family).score == "win_rate_percent":
+        if self.params.family(aim.family).score.endswith("_percent"):
             return 1 / len(tasks)
         values = [value for name in self.experiments for value in paper.of_experiment(self.params, name)[0]]
         printed = [value.mean for value in values if value.task in (task, aim.label)]

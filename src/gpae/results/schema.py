@@ -56,6 +56,12 @@ EVALUATION = _schema(
 )
 """One row an episode, one file a job."""
 
+PURSUIT = _schema(
+    [*EVALUATION, _column("captured", pa.float64(), "the share of the prey that was caught, 0 to 1")],
+    key="seed,evaluation,policy,episode",
+)
+"""The same of predators against prey."""
+
 METRICS = _schema(
     _CELL
     + [
@@ -110,6 +116,11 @@ DIAGNOSTICS = _schema(
     key="task,method,seed,quantity,evaluation",
 )
 """One row a task, method, seed, quantity and evaluation point after the first."""
+
+
+def evaluation(score: str) -> pa.Schema:
+    """What an evaluation's file has, by what a task is scored with."""
+    return PURSUIT if score == "capture_rate_percent" else EVALUATION
 
 
 def _expected(found: pa.Schema, schema: pa.Schema) -> pa.Schema:
@@ -194,7 +205,7 @@ def write(
     """Writes columns as a Parquet file: whole or not at all, the same bytes for the same content.
 
     data: columns of one length; in a mapping a scalar (the profile, say) stands for a whole column. Any order.
-    schema: EVALUATION, METRICS, SCORES, SUMMARY or DIAGNOSTICS
+    schema: EVALUATION, PURSUIT, METRICS, SCORES, SUMMARY or DIAGNOSTICS
     metadata: what JSON can hold, kept under the file's metadata key `gpae`
     Raises ConfigError where the columns, their types or their values are not the schema's.
     """

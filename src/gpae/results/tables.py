@@ -46,10 +46,10 @@ class Entry:
 
 
 def _number(value: float, like: float, metric: str) -> str:
-    """As the paper prints: win rates with one decimal, returns without, which would lose too much of small ones;
+    """As the papers print: rates with one decimal, returns without, which would lose too much of small ones;
     training quantities with three digits of the mean that they are `like`."""
     if metric in layout.UNITS:
-        decimals = 1 if metric == "win_rate_percent" or abs(like) < 100 else 0
+        decimals = 1 if metric.endswith("_percent") or abs(like) < 100 else 0
     else:
         decimals = max(2 - math.floor(math.log10(abs(like))), 0) if like else 2
     return f"{value:.{decimals}f}".replace("-", "−")

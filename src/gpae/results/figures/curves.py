@@ -66,7 +66,7 @@ def by_family(params: Params, profile: str, experiment: str, root: Path) -> list
     found = []
     for family in dict.fromkeys(params.task(name).family for name in tasks):
         about = params.family(family)
-        raw = about.score == "win_rate_percent"
+        raw = about.score.endswith("_percent")
         members = {name: params.task(name) for name in tasks if params.task(name).family == family}
         printed = {
             name: [v.mean for v in values if v.task in (name, task.label) and v.metric == about.score]

@@ -17,7 +17,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from gpae import plan
 from gpae.config import Params
 from gpae.results.figures import style
-from gpae.results.layout import UNITS
+from gpae.results.layout import RATES
 
 WIDTH = 7.05  # inches, of a page's text
 _LEGEND_CHARACTERS = 100  # that fit in a line of the legend, a handle counting as 7
@@ -97,7 +97,7 @@ def draw(axes: Axes, panel: Panel, looks: Mapping[str, Any], names: Mapping[str,
         axes.annotate(text, xytext=(0, -2), ha="center", va="top", fontsize=6.5, color="0.25", **place)
     axes.set_title(panel.title)
     axes.set_ylabel(panel.unit)
-    if panel.unit == UNITS["win_rate_percent"]:
+    if panel.unit in RATES:
         axes.set_ylim(-4, 104)
         axes.set_yticks([0, 25, 50, 75, 100])
     without = f"not run: {', '.join(names[method] for method in panel.absent)}" if panel.absent else ""

@@ -13,12 +13,12 @@ from gpae import plan
 from gpae.config import Params
 from gpae.results import aggregate, statistics
 from gpae.results.figures import curves, panels, style
-from gpae.results.layout import UNITS
+from gpae.results.layout import RATES
 
 
 def _finals(axes: Axes, scores: pd.DataFrame, looks: dict, names: dict[str, str], unit: str) -> None:
     """A line a method: its seeds, their mean, and the mean's 95% interval where two seeds or more were run."""
-    bounded = unit == UNITS["win_rate_percent"]
+    bounded = unit in RATES
     for place, method in enumerate(names):
         values = scores.loc[scores["method"] == method, "score"].to_numpy()
         if not len(values):
