@@ -99,5 +99,5 @@ def test_no_pinned_parameter_is_left_out():
     method = {field.name for field in fields(PolicyGradientMethod)}
     assert method - set(keys(hyperparameters.POLICY_GRADIENT)) == {
         *("label", "algorithm", "families", "estimator", "trace"),
-        *("epochs_factor", "environments_divisor"),
+        *("epochs_factor", "environments_divisor", "settings"),
     }
