@@ -1,7 +1,6 @@
 """The results' Parquet files: what is written comes back, and nothing else is taken."""
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -110,14 +109,10 @@ def test_files_that_gpae_did_not_write_so_are_refused(tmp_path):
         read(path, EVALUATION)
 
 
-def test_damage_anywhere_in_the_rows_is_seen(tmp_path):
+def test_damage_anywhere_is_seen(tmp_path):
     path = write(episodes(), tmp_path / "e.parquet", EVALUATION, {})
     whole = path.read_bytes()
-    expected = read(path, EVALUATION)
-    for place in range(4, len(whole), max(1, len(whole) // 150)):
+    for place in range(0, len(whole), max(1, len(whole) // 150)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
-        try:
-            found = read(path, EVALUATION)
-        except ConfigError:
-            continue
-        pd.testing.assert_frame_equal(found[0], expected[0])  # the flipped bit carried nothing that is read
+        with pytest.raises(ConfigError, match="damaged"):
+            read(path, EVALUATION)

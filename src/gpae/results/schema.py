@@ -1,11 +1,12 @@
 """The Parquet files of results: their columns, declared once, checked whenever a file is written or read.
 
 A column's meaning and limits stand in its field's metadata, so a file explains itself. The file's own metadata has
-one entry, `gpae`: JSON of where the numbers came from.
+`gpae`, JSON of where the numbers came from, and `sha256` of all its bytes, taken with zeros in the digest's own place:
+whatever bit is flipped, the file is refused. Files from before there was a digest have the checksums of their pages.
 """
 
+import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gpae.config import ConfigError
+from gpae.results.files import write_whole
 
 POLICIES = ("sampled", "greedy")
+REMEDY = "remove it and make it again, or take it from git"
+_DIGEST, _ZEROS = b"sha256", b"0" * 64
+_KEYS = {b"gpae", b"key", b"more", b"ARROW:schema"}
 
 
 def _column(name: str, kind: pa.DataType, meaning: str, least: int | None = None, **rules: str) -> pa.Field:
@@ -187,18 +192,6 @@ def _table(data: Mapping[str, Any] | pd.DataFrame | pa.Table, schema: pa.Schema,
     return pa.table({name: columns[name] for name in names})
 
 
-def write_whole(path: Path, content: bytes) -> Path:
-    """Writes a file so that it appears whole or not at all; the same content keeps its bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
-
-
 def write(
     data: Mapping[str, Any] | pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, metadata: Mapping[str, Any]
 ) -> Path:
@@ -214,8 +207,27 @@ def write(
     about = schema.metadata | {b"gpae": json.dumps(metadata, sort_keys=True).encode()}
     table = table.cast(_expected(table.schema, schema)).replace_schema_metadata(about)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    return write_whole(path, sink.getvalue().to_pybytes())
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({_DIGEST: _ZEROS})  # in the file alone: pyarrow writes a schema's own twice
+    content = sink.getvalue().to_pybytes()
+    return write_whole(path, content.replace(_ZEROS, _digest(content)))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _whole(content: bytes) -> pa.Table:
+    """The table in a file's bytes; raises ArrowException or OSError where they are not those that were written."""
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    about = file.metadata.metadata or {}
+    digest = about.get(_DIGEST)
+    if digest is None and (strange := sorted(set(about) - _KEYS)):
+        raise pa.ArrowInvalid(f"unknown key {strange[0]!r}")
+    if digest is not None and (content.count(digest) != 1 or _digest(content.replace(digest, _ZEROS)) != digest):
+        raise pa.ArrowInvalid("its bytes are not those that were written")
+    return file.read()
 
 
 def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -224,11 +236,11 @@ def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises ConfigError where the file is absent, damaged or not of this schema.
     """
     try:
-        table = pq.read_table(pa.BufferReader(path.read_bytes()), page_checksum_verification=True)
+        table = _whole(path.read_bytes())
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"{path}: damaged, or not Parquet: {' '.join(str(error).split())}") from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ConfigError(f"{path}: damaged, or not Parquet: {' '.join(str(error).split())}; {REMEDY}") from None
     _check(table, schema, path)
     try:
         metadata = json.loads((table.schema.metadata or {})[b"gpae"])
