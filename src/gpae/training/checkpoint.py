@@ -1,10 +1,14 @@
 """Checkpoints by orbax: arrays by name, with a digest and the parameters they were made from.
 
 A checkpoint is written under another name and renamed, so it is whole or absent. What it holds is checked when it is
-read: another format, other parameters or other bits than were written are refused by name.
+read: another format, other parameters or other bits than were written are refused by name. It is arrays and JSON, and
+nothing in it is ever run.
 """
 
+import errno
 import hashlib
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,14 @@ import orbax.checkpoint as ocp
 
 from gpae.config import ConfigError
 from gpae.plan import FORMAT, Job
+
+_WRITING = "writing-"
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
+
+
+def _clear(folder: Path) -> None:
+    for unfinished in folder.glob(f"{_WRITING}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _named(tree: Any) -> dict[str, jax.Array]:
@@ -33,13 +45,23 @@ def _digest(named: dict[str, Any]) -> str:
 
 
 def save(path: Path, job: Job, tree: Any) -> None:
-    """The arrays of `tree` under `path`, replacing what is there."""
+    """The arrays of `tree` under `path`, replacing what is there. One process at a time saves in a folder.
+
+    Raises OSError where there is no room or no right to write; what was there before is then still there.
+    """
     named = jax.device_get(_named(tree))
     about = {"format": FORMAT, "parameters": job.training_parameters, "digest": _digest(named)}
-    beside = path.with_name(f"writing-{path.name}")
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        arrays, meta = ocp.args.StandardSave(named), ocp.args.JsonSave(about)
-        checkpointer.save(beside.absolute(), ocp.args.Composite(arrays=arrays, about=meta), force=True)
+    beside = path.with_name(f"{_WRITING}{path.name}")
+    _clear(path.parent)  # of what a killed process left
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            arrays, meta = ocp.args.StandardSave(named), ocp.args.JsonSave(about)
+            checkpointer.save(beside.absolute(), ocp.args.Composite(arrays=arrays, about=meta))
+    except Exception as error:
+        _clear(path.parent)
+        if number := _OS_ERROR.search(str(error)):  # tensorstore's, in words
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+        raise
     shutil.rmtree(path, ignore_errors=True)
     beside.rename(path)
 
@@ -49,31 +71,39 @@ def restore(path: Path, job: Job, like: Any) -> Any:
 
     Raises ConfigError where the checkpoint is damaged, of another format or made from other parameters.
     """
-    remedy = "remove it to train again, or put back what it was made from"
+    whole = path.parent == job.checkpoints  # a job is trained again as a whole
+    remedy = f"put back what it was made from, or remove {job.checkpoints if whole else path} and train again"
     named = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _named(like).items()}
-    try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-            about = checkpointer.restore(path.absolute(), ocp.args.Composite(about=ocp.args.JsonRestore())).about
-    except Exception as error:
-        raise ConfigError(f"{path}: damaged checkpoint: {_line(error)}; {remedy}") from None
+    about = _read(path, remedy, about=ocp.args.JsonRestore())
+    if not isinstance(about, dict) or not isinstance(about.get("parameters"), dict):
+        raise ConfigError(f"{path}: damaged checkpoint: it does not say what it was made from; {remedy}")
     _compare(path, about, job, remedy)
-    try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-            wanted = ocp.args.Composite(arrays=ocp.args.StandardRestore(named))
-            found = jax.device_get(checkpointer.restore(path.absolute(), wanted).arrays)
-    except Exception as error:
-        raise ConfigError(f"{path}: damaged checkpoint: {_line(error)}; {remedy}") from None
-    if _digest(found) != about["digest"]:
+    found = jax.device_get(_read(path, remedy, arrays=ocp.args.StandardRestore(named)))
+    if _digest(found) != about.get("digest"):
         raise ConfigError(f"{path}: damaged checkpoint: its arrays are not those that were saved; {remedy}")
     leaves, structure = jax.tree_util.tree_flatten_with_path(like)
     whole = [found.get(jax.tree_util.keystr(at), np.zeros(leaf.shape, leaf.dtype)) for at, leaf in leaves]
     return jax.tree.unflatten(structure, whole)
 
 
+def _read(path: Path, remedy: str, **part: Any) -> Any:
+    """One part of a checkpoint; a machine without memory, or without the right to read, has not damaged anything."""
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            return next(iter(checkpointer.restore(path.absolute(), ocp.args.Composite(**part)).values()))
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:
+        number = _OS_ERROR.search(str(error))
+        if number and int(number[1]) not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+        raise ConfigError(f"{path}: damaged checkpoint: {_line(error)}; {remedy}") from None
+
+
 def _compare(path: Path, about: dict[str, Any], job: Job, remedy: str) -> None:
     if about.get("format") != FORMAT:
         raise ConfigError(f"{path}: checkpoint of format {about.get('format')}; this version reads {FORMAT}; {remedy}")
-    theirs, ours = _flat(about.get("parameters", {})), _flat(job.training_parameters)
+    theirs, ours = _flat(about["parameters"]), _flat(job.training_parameters)
     different = [name for name in sorted(theirs | ours) if theirs.get(name) != ours.get(name)]
     if different:
         first = different[0]
