@@ -3,16 +3,19 @@
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from gpae.plan import Job
 
 PACKAGES = ("gpae", "jax", "jaxlib", "flax", "optax", "jaxmarl", "brax", "numpy")
+COMPUTING = PACKAGES[1:]
+SETTINGS = ("XLA_FLAGS", "NPROC", "JAX_THREEFRY_PARTITIONABLE")  # of gpae.runtime, that bits depend on
 PINNED = ("src", "params", "pyproject.toml", "uv.lock")  # what a result depends on; a new result is no local change
 
 
@@ -65,7 +68,41 @@ def machine() -> dict[str, Any]:
         "device": device.device_kind,
         "processor": _processor(),
         "processors": os.cpu_count(),
+        "settings": {name: os.environ.get(name, "") for name in SETTINGS},
     }
+
+
+class Shape(NamedTuple):
+    """What the bits of a result depend on beside its code and parameters; "unknown" where its file does not say.
+
+    device: the accelerator's name, or the processor's where that computed
+    cores: threads a program computes with
+    versions: of the packages that compute, in the order of PACKAGES without gpae itself
+    """
+
+    platform: str
+    device: str
+    cores: str
+    versions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        packages = dict(zip(COMPUTING, self.versions, strict=True))
+        return f"{self.device}, {self.platform}, cores {self.cores}, jax {packages['jax']}"
+
+    def differs(self, other: "Shape") -> str:
+        """The first thing in which another shape differs; empty where it is the same and known."""
+        names = (*self._fields[:-1], *COMPUTING)
+        pairs = zip(names, (*self[:-1], *self.versions), (*other[:-1], *other.versions), strict=True)
+        return next((f"{name} {a}, not {b}" for name, a, b in pairs if a != b or a == "unknown"), "")
+
+
+def shape(about: Mapping[str, Any]) -> Shape:
+    """The shape on which a step ran, from the provenance in its file (`collect`)."""
+    platform = str(about.get("platform", "unknown"))
+    device = about.get("processor" if platform == "cpu" else "device", "unknown")
+    versions = about.get("versions") or {}
+    found = tuple(str(versions.get(package, "unknown")) for package in COMPUTING)
+    return Shape(platform, str(device), str(about.get("cores", "unknown")), found)
 
 
 def collect(job: Job, wall_seconds: float, **more: Any) -> dict[str, Any]:
