@@ -21,7 +21,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Family = Literal["smax", "mabrax", "mpe"]
+Family = Literal["smax", "mabrax", "mpe", "predator_prey"]
 
 
 class ConfigError(Exception):
@@ -81,8 +81,25 @@ class ValueDecompositionMethod:
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
 
 
-Method = PolicyGradientMethod | ValueDecompositionMethod
-METHODS = {"policy_gradient": PolicyGradientMethod, "value_decomposition": ValueDecompositionMethod}
+@_frozen
+class CompetitionMethod:
+    """Two teams that learn against each other, each by a method of its own; see `gpae.algorithms.competition`.
+
+    teams: the methods' names in params/methods, in the order of the task's teams
+    """
+
+    label: str
+    algorithm: Literal["competition"]
+    families: tuple[Literal["predator_prey"], ...]
+    teams: tuple[Name, Name]
+
+
+Method = PolicyGradientMethod | ValueDecompositionMethod | CompetitionMethod
+METHODS = {
+    "policy_gradient": PolicyGradientMethod,
+    "value_decomposition": ValueDecompositionMethod,
+    "competition": CompetitionMethod,
+}
 SeedsAxis = Literal["auto", "vmap", "map"]
 
 
@@ -192,8 +209,9 @@ class MabraxEnvironment:
 
 @_frozen
 class MpeEnvironment:
-    """agents: None: as many as the task has, three where it leaves a choice; episode_length: steps.
+    """agents: None: as many as the task has, three where it leaves a choice; prey: of simple_tag, running at random.
 
+    episode_length: steps
     velocity_first: a force moves a particle in the step in which it acts, as before PettingZoo 1.23; else one later
     """
 
@@ -202,9 +220,26 @@ class MpeEnvironment:
     episode_length: Count
     velocity_first: bool
     agents: Count | None = None
+    prey: Count | None = None
 
 
-ENVIRONMENTS = {"smax": SmaxEnvironment, "mabrax": MabraxEnvironment, "mpe": MpeEnvironment}
+@_frozen
+class PredatorPreyEnvironment:
+    """Numbers of the two teams' agents; the rest as of MPE."""
+
+    predators: Count
+    prey: Count
+    actions: Literal["discrete", "continuous"]
+    episode_length: Count
+    velocity_first: bool
+
+
+ENVIRONMENTS = {
+    "smax": SmaxEnvironment,
+    "mabrax": MabraxEnvironment,
+    "mpe": MpeEnvironment,
+    "predator_prey": PredatorPreyEnvironment,
+}
 
 
 @_frozen
@@ -229,7 +264,7 @@ class FamilyDefaults:
     """
 
     label: str
-    score: Literal["win_rate_percent", "episode_return"]
+    score: Literal["win_rate_percent", "episode_return", "capture_rate_percent"]
     environment: dict[str, Any]
     policy_gradient: PolicyGradientSettings
     value_decomposition: ValueDecompositionSettings | None = None
@@ -315,8 +350,8 @@ class Override:
     evaluation_interval: Count | None = None
 
     def of(self, algorithm: str) -> dict[str, Any]:
-        """All that changes for an algorithm."""
-        changes = getattr(self, algorithm)
+        """All that changes for an algorithm; the teams of a competition have policy gradients."""
+        changes = getattr(self, "policy_gradient" if algorithm == "competition" else algorithm)
         return changes.learner | changes.network
 
 

@@ -6,13 +6,14 @@ was made from, so that a changed parameter is a new place, and what is there was
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from gpae.config import (
     ENVIRONMENTS,
+    CompetitionMethod,
     ConfigError,
     Learner,
     Method,
@@ -23,6 +24,7 @@ from gpae.config import (
     Profile,
     SettingsOverride,
     Task,
+    ValueDecompositionMethod,
     ValueLearner,
     checked,
     overridden,
@@ -37,6 +39,7 @@ class Job:
 
     environment: settings of `gpae.environments.registry.make`
     total_steps, evaluation_interval: environment steps, of one seed
+    teams: of a competition what the methods of its teams are run with, in their order; their learners collect alike
     """
 
     profile: str
@@ -53,6 +56,7 @@ class Job:
     evaluation_interval: int
     evaluation_episodes: int
     cores: int
+    teams: tuple["Job", ...] = ()
 
     @property
     def environments(self) -> int:
@@ -76,13 +80,14 @@ class Job:
     @property
     def policies(self) -> tuple[str, ...]:
         """How an evaluation chooses actions: a learner of values knows only the greedy way."""
-        return ("sampled", "greedy") if isinstance(self.method, PolicyGradientMethod) else ("greedy",)
+        return ("greedy",) if isinstance(self.method, ValueDecompositionMethod) else ("sampled", "greedy")
 
     @property
     def training_parameters(self) -> dict[str, Any]:
         """What the bits of a checkpoint depend on, beside versions and device."""
         told_elsewhere = ("label", "families", "settings")
         method = {key: value for key, value in asdict(self.method).items() if key not in told_elsewhere}
+        teams = {"teams": [team.training_parameters for team in self.teams]} if self.teams else {}
         return {
             "format": FORMAT,
             "family": self.task.family,
@@ -94,7 +99,7 @@ class Job:
             "evaluation_interval": self.evaluation_interval,
             "seeds": list(self.seeds),
             "cores": self.cores,
-        }
+        } | teams
 
     @property
     def training_hash(self) -> str:
@@ -153,11 +158,29 @@ def environment(params: Params, task: str) -> dict[str, Any]:
 
 def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, ...]) -> Job:
     """One job with all its settings resolved; raises ConfigError where they do not fit together."""
+    chosen, family = params.method(method), params.task(task).family
+    source = params.folder / "methods" / f"{method}.yaml"
+    if family not in chosen.families:
+        allowed = ", ".join(chosen.families)
+        raise ConfigError(f"{source}: families: cannot run {task}, a task of {family}; allowed: {allowed}")
+    if not isinstance(chosen, CompetitionMethod):
+        return _resolved(params, profile, method, task, seeds)
+    for name in chosen.teams:
+        if not isinstance(params.method(name), PolicyGradientMethod):
+            raise ConfigError(f"{source}: teams: {name} is not allowed: methods of policy gradients")
+    teams = tuple(_resolved(params, profile, name, task, seeds) for name in chosen.teams)
+    if len({(team.environments, team.learner.rollout_steps, team.network.width) for team in teams}) > 1:
+        raise ConfigError(
+            f"{source}: teams: {' and '.join(chosen.teams)} differ in environments, rollout steps or width on {task};"
+            " allowed: methods that collect alike"
+        )
+    return replace(teams[0], method_name=method, method=chosen, teams=teams)
+
+
+def _resolved(params: Params, profile: str, method: str, task: str, seeds: tuple[int, ...]) -> Job:
+    """A job of a method by itself."""
     budget, chosen, aim = params.profile(profile), params.method(method), params.task(task)
     family = params.family(aim.family)
-    if aim.family not in chosen.families:
-        method_file, allowed = params.folder / "methods" / f"{method}.yaml", ", ".join(chosen.families)
-        raise ConfigError(f"{method_file}: families: cannot run {task}, a task of {aim.family}; allowed: {allowed}")
     settings = getattr(family, chosen.algorithm)
     if settings is None:
         source = params.folder / "families" / f"{aim.family}.yaml"

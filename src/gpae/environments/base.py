@@ -29,6 +29,13 @@ class Continuous:
     size: int
 
 
+class Team(NamedTuple):
+    """name: what its metrics are called by; size: how many agents it has."""
+
+    name: str
+    size: int
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a network and a learner must know of a task.
@@ -40,6 +47,7 @@ class Spec:
     horizon: most steps an episode can last
     has_winner: whether an episode can be won (SMAX) or only scored
     disturbs: whether the task replaces actions of its agents
+    teams: where there are two with rewards of their own: who they are, in the order of the agents; else empty
     """
 
     name: str
@@ -50,6 +58,7 @@ class Spec:
     horizon: int
     has_winner: bool
     disturbs: bool = False
+    teams: tuple[Team, ...] = ()
 
 
 class View(NamedTuple):
@@ -68,14 +77,16 @@ class View(NamedTuple):
 class Episode(NamedTuple):
     """The running episode up to and including this step; final where `Step.done`.
 
-    return_: float32 [B], undiscounted sum of the shared reward
+    return_: float32 [B], undiscounted sum of the shared reward, of two teams the first one's
     length: int32 [B], steps
     won: bool [B], false where the task has no winner
+    captured: float32 [B], the share of the prey that was caught, of a pursuit
     """
 
     return_: jax.Array
     length: jax.Array
     won: jax.Array
+    captured: jax.Array | None = None
 
 
 class Disturbance(NamedTuple):
@@ -93,7 +104,7 @@ class Step(NamedTuple):
     """What one step brings.
 
     view: the view for the next action; where `done`, already that of the next episode
-    reward: float32 [B], shared by the agents
+    reward: float32 [B], shared by the agents; of two teams [2, B]
     agent_done: bool [N, B], the agent is out (dead, or the episode is over)
     done: bool [B], the episode is over, by its rules or by the time limit
     episode: its statistics

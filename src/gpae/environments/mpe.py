@@ -12,7 +12,11 @@ from jaxmarl.environments.mpe.simple_speaker_listener import SimpleSpeakerListen
 from jaxmarl.environments.mpe.simple_spread import SimpleSpreadMPE
 
 from gpae.environments import particles
-from gpae.environments.base import Step, Tally, View, count, empty_tally
+from gpae.environments.base import Environment, Step, Tally, View, count, empty_tally
+from gpae.environments.predator_prey import PredatorPrey
+from gpae.environments.teams import AgainstRandom
+
+PREY = 3  # of simple_tag where nothing else is asked for, and predators
 
 _TASKS = {
     "simple_spread": SimpleSpreadMPE,
@@ -53,7 +57,7 @@ class MPE:
         Raises ValueError for other values.
         """
         if task not in _TASKS:
-            raise ValueError(f"task is one of {', '.join(_TASKS)}, not {task!r}")
+            raise ValueError(f"task is one of {', '.join(_TASKS)} and simple_tag, not {task!r}")
         allowed = (3, 4, 5) if task == "simple_spread" else (2,)
         agents = allowed[0] if agents is None else agents
         if agents not in allowed:
@@ -77,3 +81,16 @@ class MPE:
     def view(self, state: State) -> View:
         """What is seen in these states."""
         return self.particles.look(state.particles)
+
+
+def make(task: str, *, agents: int | None = None, prey: int | None = None, **settings) -> Environment:
+    """One of MPE's tasks, or simple_tag: `agents` predators against `prey` that run at random.
+
+    settings: actions, episode_length, velocity_first. Raises ValueError for what a task cannot have.
+    """
+    if task == "simple_tag":
+        predators, prey = agents or PREY, prey or PREY
+        return AgainstRandom(PredatorPrey(predators=predators, prey=prey, **settings))
+    if prey is not None:
+        raise ValueError(f"prey: {task} has none; allowed: simple_tag")
+    return MPE(task, agents=agents, **settings)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxmarl.environments.mpe.simple import SimpleMPE
 
-from gpae.environments.base import Continuous, Discrete, Spec, View
+from gpae.environments.base import Continuous, Discrete, Spec, Team, View
 
 
 class Move(NamedTuple):
@@ -50,8 +50,20 @@ class Particles:
     message; a speaker has the message only. In simple_reference a discrete action is message * 5 + move.
     """
 
-    def __init__(self, name: str, task: type[SimpleMPE], *, actions: str, episode_length: int, **settings):
-        """settings: those of JaxMARL's task, numbers of agents say. Raises ValueError for unknown actions."""
+    def __init__(
+        self,
+        name: str,
+        task: type[SimpleMPE],
+        *,
+        actions: str,
+        episode_length: int,
+        teams: tuple[Team, ...] = (),
+        **settings,
+    ):
+        """teams: as in Spec; settings: of JaxMARL's task, numbers of agents say.
+
+        Raises ValueError for unknown actions.
+        """
         if actions not in ("discrete", "continuous"):
             raise ValueError(f"actions is 'discrete' or 'continuous', not {actions!r}")
         # JaxMARL compares the time before the step
@@ -71,6 +83,7 @@ class Particles:
             actions=(Discrete if self._discrete else Continuous)(max(self._sizes)),
             horizon=episode_length,
             has_winner=False,
+            teams=teams,
         )
 
     def begin(self, key: jax.Array, batch: int) -> tuple[Any, View]:
