@@ -13,7 +13,7 @@ rule train:
     resources:
         gpu=GPUS,
         mem_mb=4000,
-    retries: 2
+    retries: 2 if workflow.is_main_process else 0  # on a node, whoever sent the job there tries again
     shell:
         "exec gpae train {params.job} &> {log}"
 
