@@ -14,8 +14,6 @@ import pandas as pd
 
 from gpae import runtime
 
-CORES = len(os.sched_getaffinity(0))
-
 
 def main(names: list[str]) -> None:
     runtime.prepare(1)  # SMAX's small operations lose more by a second thread than they gain
@@ -41,13 +39,13 @@ def main(names: list[str]) -> None:
     for name in names or parts:
         table = pd.DataFrame(parts[name]()).assign(
             device=device,
-            cores=CORES,
+            cores=runtime.cores(),
             versions=" ".join(f"{package}={version}" for package, version in machine["versions"].items()),
             commit=machine["git_commit"],
         )
         print(write_whole(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g").encode()))
         if name != "update":  # shares and seconds: a table says them
-            print(write_whole(folder / f"{name}.png", picture(table, f"{device}, {CORES} cores")))
+            print(write_whole(folder / f"{name}.png", picture(table, f"{device}, {runtime.cores()} cores")))
 
 
 def picture(table: pd.DataFrame, title: str) -> bytes:

@@ -73,13 +73,13 @@ def _peer(task: str, updates: int):
     return lambda: jax.block_until_ready(train(jax.random.PRNGKey(0)))
 
 
-def _ours(job: plan.Job, updates: int):
+def _ours(job: plan.Job, updates: int, threads: int):
     import jax
     import jax.numpy as jnp
 
     from gpae.training.update import Trainer
 
-    trainer = Trainer(job)
+    trainer = Trainer(job, threads)
     seeds = jnp.asarray(job.seeds, jnp.int32)
     trainer.update(trainer.init(seeds))  # compiles
 
@@ -106,7 +106,7 @@ def measure(side: str, request: dict) -> dict[str, float]:
             method=replace(job.method, **request.get("changes", {})),
             seeds=tuple(range(request.get("seeds", 1))),
         )
-        run = _ours(job, updates)
+        run = _ours(job, updates, request["threads"])
     wall, cpu = time.perf_counter(), time.process_time()
     run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -69,6 +69,7 @@ def train(
     task: TaskOption,
     seeds: SeedsOption,
     profile: ProfileOption = None,
+    threads: Annotated[int | None, typer.Option(help="To compute with; else one a core. No bit depends on it.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard event files.")] = None,
 ) -> None:
@@ -76,11 +77,13 @@ def train(
     job = _job(profile, method, task, seeds)
     if minutes is not None and not minutes >= 0:
         raise ConfigError(f"--minutes: {minutes} is not allowed: 0 or more")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"--threads: {threads} is not allowed: 1 or more")
     runtime.prepare(job.cores)
     from gpae.training import loop
 
     try:
-        loop.train(job, minutes, tensorboard)
+        loop.train(job, threads or runtime.cores(), minutes, tensorboard)
     except loop.Stopped as stop:
         print(stop, file=sys.stderr)
         raise typer.Exit(TRY_AGAIN) from None

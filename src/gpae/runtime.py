@@ -14,6 +14,11 @@ from pathlib import Path
 ALLOCATOR = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296:glibc.malloc.arena_max=1"
 
 
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def settings(cores: int) -> dict[str, str]:
     """The environment variables of a job that computes with `cores` threads."""
     flags = ["--xla_gpu_deterministic_ops=true"]
@@ -37,3 +42,7 @@ def prepare(cores: int) -> None:
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | wanted)
+    import jax
+
+    # a program computes in the thread that calls it, so that two threads compute two at a time; no variable sets this
+    jax.config.update("jax_cpu_enable_async_dispatch", False)

@@ -1,7 +1,7 @@
 """The learner on real rollouts of SMAX-3m: what must hold whatever is learned."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import jax
@@ -11,6 +11,7 @@ import pytest
 
 from gpae import plan
 from gpae.algorithms import descent
+from gpae.algorithms.base import learn
 from gpae.algorithms.window import Frozen, gather
 from gpae.config import Params
 from gpae.training.update import Trainer
@@ -38,7 +39,7 @@ def rollout(method):
 @pytest.mark.parametrize("method", ["mappo", "gpae_on"])
 def test_on_policy_nothing_is_corrected(method):
     made, state, collected = rollout(method)
-    _, _, metrics = jax.jit(made.algorithm.learn)(jax.random.PRNGKey(1), state, collected)
+    _, _, metrics = jax.jit(partial(learn, made.algorithm))(jax.random.PRNGKey(1), state, collected)
     assert metrics["trace_mean"] == pytest.approx(made.job.learner.lam, abs=1e-7)
     assert metrics["joint_distance"] == metrics["individual_distance"] == 0
 
@@ -49,8 +50,8 @@ def test_tiles_change_nothing_but_rounding(method, monkeypatch):
     learned = []
     for rows in (3, 10**6):
         monkeypatch.setattr(descent, "CPU_TILE_ROWS", rows)
-        learn = jax.jit(lambda *arguments: made.algorithm.learn(*arguments))
-        learned.append(learn(jax.random.PRNGKey(1), state, collected)[0])
+        update = jax.jit(partial(learn, made.algorithm))
+        learned.append(update(jax.random.PRNGKey(1), state, collected)[0])
     assert descent.tile_count(3, 8) == 1
     tiled, whole = (jax.tree.leaves((one.actor.params, one.critic.params)) for one in learned)
     for mine, other in zip(tiled, whole, strict=True):
@@ -89,10 +90,10 @@ def test_unfilled_windows_weigh_nothing():
     made, _, _ = rollout("gpae_off")
     fresh = jax.tree.map(lambda leaf: leaf[0], made.init(jnp.zeros(1, jnp.int32)))
     _, collected, _ = jax.jit(made._collect)(jax.random.PRNGKey(5), fresh.learner, fresh.runner)
-    with_replay, _, seen = jax.jit(made.algorithm.learn)(jax.random.PRNGKey(1), fresh.learner, collected)
+    with_replay, _, seen = jax.jit(partial(learn, made.algorithm))(jax.random.PRNGKey(1), fresh.learner, collected)
     alone = fresh.learner._replace(replay=None)
     # the drawn last actions differ with the batch's shape, so only what they do not reach is compared
-    without, _, expected = jax.jit(made.algorithm.learn)(jax.random.PRNGKey(1), alone, collected)
+    without, _, expected = jax.jit(partial(learn, made.algorithm))(jax.random.PRNGKey(1), alone, collected)
     assert seen["entropy"] == pytest.approx(float(expected["entropy"]), rel=1e-3)
     assert seen["trace_mean"] == pytest.approx(float(expected["trace_mean"]), rel=1e-5)
     np.testing.assert_allclose(seen["value_mean"], expected["value_mean"], rtol=1e-4)

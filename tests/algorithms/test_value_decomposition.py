@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gpae import plan
+from gpae.algorithms.base import learn
 from gpae.algorithms.q_learning import annealed, double_q, td_target
 from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError, Params
@@ -259,7 +260,7 @@ def solve(method, payoff, updates=800):
         state = algorithm.with_replay(state, jax.eval_shape(play, key, state))
 
         def update(state, key):
-            return algorithm.learn(key, state, play(jax.random.fold_in(key, 1), state))[0], None
+            return learn(algorithm, key, state, play(jax.random.fold_in(key, 1), state))[0], None
 
         return jax.lax.scan(update, state, jax.random.split(key, updates))[0].online
 

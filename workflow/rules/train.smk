@@ -15,7 +15,7 @@ rule train:
         mem_mb=4000,
     retries: 2 if workflow.is_main_process else 0  # on a node, whoever sent the job there tries again
     shell:
-        "exec gpae train {params.job} &> {log}"
+        "exec gpae train {params.job} --threads {threads} &> {log}"
 
 
 # What a method's part of the plan makes, all of it: --config method=...

@@ -1,5 +1,6 @@
 """What a training asks of an algorithm, so that it need not know which one it runs."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -8,7 +9,9 @@ from gpae.algorithms.window import Rollout
 from gpae.environments.base import View
 from gpae.networks.policies import Policy
 
-State = Any  # a pytree of arrays that only the algorithm itself reads
+State = Any  # a NamedTuple of arrays that only the algorithm itself reads
+Held = Any  # a pytree of arrays
+Metrics = dict[str, jax.Array]
 
 
 class Act(Protocol):
@@ -21,15 +24,25 @@ class Act(Protocol):
         """
 
 
+class Fit(Protocol):
+    """Gradient steps on some fields of a state."""
+
+    def __call__(self, state: State, held: Held) -> tuple[dict[str, Any], Metrics]:
+        """Returns the fields as they are afterwards, and scalar metrics."""
+
+
 class Algorithm(Protocol):
     """The learner of one job; its methods are pure.
 
     hidden_size: H of the acting network, 0 where it is feed-forward
     fresh_windows: whether every window begins with new episodes
+    fits: the gradient steps of an update, in parts of which none needs what another one gives, so that they may run at
+        the same time
     """
 
     hidden_size: int
     fresh_windows: bool
+    fits: Mapping[str, Fit]
 
     def init(self, key: jax.Array) -> State:
         """Fresh parameters, without a replay."""
@@ -46,12 +59,29 @@ class Algorithm(Protocol):
     def networks(self, state: State) -> dict[str, Any]:
         """The parameters that an evaluation point keeps, as `actor` and `critic`."""
 
-    def learn(self, key: jax.Array, state: State, rollout: Rollout) -> tuple[State, jax.Array, dict[str, jax.Array]]:
-        """One update from a fresh rollout.
+    def hold(self, key: jax.Array, state: State, rollout: Rollout) -> tuple[State, Held, jax.Array, Metrics]:
+        """The part of an update that comes before its gradient steps.
 
-        Returns the new state, the critic's hidden state after the rollout [N, B, H], and scalar metrics, always finite
-        while nothing has diverged.
+        Returns the state with the rollout in its replay, what the fits hold fixed, the critic's hidden state after the
+        rollout [N, B, H], and scalar metrics, always finite while nothing has diverged.
         """
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """What a rollout's every action was worth to the team, [T, N, B] and raw, by the `networks` of any moment."""
+
+
+def learn(algorithm: Algorithm, key: jax.Array, state: State, rollout: Rollout) -> tuple[State, jax.Array, Metrics]:
+    """One whole update from a fresh rollout, its fits one after the other.
+
+    Returns the new state, the critic's hidden state after the rollout [N, B, H], and scalar metrics.
+    """
+    state, held, hidden, metrics = algorithm.hold(key, state, rollout)
+    state, metrics = joined(state, metrics, [fit(state, held) for fit in algorithm.fits.values()])
+    return state, hidden, metrics
+
+
+def joined(state: State, metrics: Metrics, fitted: Iterable[tuple[dict[str, Any], Metrics]]) -> tuple[State, Metrics]:
+    """The state and the metrics of an update from what its fits gave."""
+    for fields, seen in fitted:
+        state, metrics = state._replace(**fields), metrics | seen
+    return state, metrics

@@ -5,14 +5,15 @@ replay windows. An update freezes what it needs of the networks it starts from, 
 takes several epochs of gradient steps on the actor and on the critic.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.algorithms.base import Act
-from gpae.algorithms.descent import Trained, descend
+from gpae.algorithms.base import Act, Fit
+from gpae.algorithms.descent import Loss, Trained, descend
 from gpae.algorithms.estimation import ESTIMATORS, estimate
 from gpae.algorithms.window import (
     Frozen,
@@ -38,6 +39,14 @@ class LearnerState(NamedTuple):
     reward_model: Trained | None
     replay: Replay | None
     updates: jax.Array
+
+
+class Held(NamedTuple):
+    """key: of the epochs' order; window: as the estimator saw it, without what disturbed it"""
+
+    key: jax.Array
+    window: Window
+    frozen: Frozen
 
 
 class PolicyGradient:
@@ -165,22 +174,6 @@ class PolicyGradient:
         rewards = self.reward_model.apply(params, state, taken, own, method=RewardModel.exchanged)
         return jnp.sum(weights * rewards, axis=0)
 
-    def _fit_reward_model(self, trained: Trained, window: Window, weight) -> tuple[Trained, dict[str, jax.Array]]:
-        """As many gradient steps on the squared error as the critic takes, each on the whole batch."""
-        actions = action_features(window.action, window.view.available[:-1])
-
-        def loss(params):
-            error = self.reward_model.apply(params, window.view.state[:-1], actions) - window.reward
-            return jnp.average(jnp.mean(error**2, axis=0), weights=weight)
-
-        def step(trained, _):
-            error, gradients = jax.value_and_grad(loss)(trained.params)
-            updates, optimiser = self.optimiser.update(gradients, trained.optimiser, trained.params)
-            return Trained(optax.apply_updates(trained.params, updates), optimiser), error
-
-        trained, errors = jax.lax.scan(step, trained, length=self.epochs * self.learner.minibatches)
-        return trained, {"reward_model_loss": jnp.mean(errors)}
-
     # ---------------------------------------------------------------------------------------------------------- losses
 
     def _actor_loss(self, params, window: Window, frozen: Frozen, samples):
@@ -224,11 +217,15 @@ class PolicyGradient:
 
     # ---------------------------------------------------------------------------------------------------------- update
 
-    def learn(self, key: jax.Array, state: LearnerState, rollout: Rollout) -> tuple[LearnerState, jax.Array, dict]:
-        """One update from a fresh rollout.
+    @property
+    def fits(self) -> dict[str, Fit]:
+        reward_model = {"reward_model": self._fit_reward_model} if self.reward_model else {}
+        return {
+            "actor": partial(self._fit, "actor", self._actor_loss),
+            "critic": partial(self._fit, "critic", self._critic_loss),
+        } | reward_model
 
-        Returns the new state, the critic's hidden state after the rollout [N, B, H], and scalar metrics.
-        """
+    def hold(self, key: jax.Array, state: LearnerState, rollout: Rollout):
         freeze_key, reward_key, epoch_key = jax.random.split(key, 3)
         window, policies, replay = rollout.window, rollout.policies, state.replay
         batch = window.reward.shape[1]
@@ -245,18 +242,33 @@ class PolicyGradient:
         expected = self._expected_reward(reward_key, reward_model and reward_model.params, window, policies)
         learner = self.learner
         found, metrics = estimate(self.method, learner.gamma, learner.lam, window, log_prob, value, filled, expected)
-        if reward_model is not None:
-            reward_model, seen = self._fit_reward_model(reward_model, window, found.weight)
-            metrics |= seen
         frozen = Frozen(log_prob, policies.features(), value[:-1], found.advantage, found.target, found.weight)
         hidden = jax.lax.dynamic_slice_in_dim(hidden, newest * batch, batch, axis=1)
-        batch, trained = (window._replace(disturbance=None), frozen), {}
-        for name, loss in (("actor", self._actor_loss), ("critic", self._critic_loss)):
-            before, steps = getattr(state, name), (self.epochs, learner.minibatches)
-            trained[name], seen = descend(loss, self.optimiser, before, epoch_key, batch, *steps)
-            metrics |= seen | {f"{name}_gradient_norm": seen.pop("gradient_norm")}
-        state = state._replace(reward_model=reward_model, replay=replay, updates=state.updates + 1, **trained)
-        return state, hidden, metrics
+        state = state._replace(replay=replay, updates=state.updates + 1)
+        return state, Held(epoch_key, window._replace(disturbance=None), frozen), hidden, metrics
+
+    def _fit(self, name: str, loss: Loss, state: LearnerState, held: Held):
+        """The epochs of one of the two networks."""
+        before, steps = getattr(state, name), (self.epochs, self.learner.minibatches)
+        trained, seen = descend(loss, self.optimiser, before, held.key, (held.window, held.frozen), *steps)
+        return {name: trained}, seen | {f"{name}_gradient_norm": seen.pop("gradient_norm")}
+
+    def _fit_reward_model(self, state: LearnerState, held: Held):
+        """As many gradient steps on the squared error as the critic takes, each on the whole batch."""
+        window, weight = held.window, held.frozen.weight
+        actions = action_features(window.action, window.view.available[:-1])
+
+        def loss(params):
+            error = self.reward_model.apply(params, window.view.state[:-1], actions) - window.reward
+            return jnp.average(jnp.mean(error**2, axis=0), weights=weight)
+
+        def step(trained, _):
+            error, gradients = jax.value_and_grad(loss)(trained.params)
+            updates, optimiser = self.optimiser.update(gradients, trained.optimiser, trained.params)
+            return Trained(optax.apply_updates(trained.params, updates), optimiser), error
+
+        trained, errors = jax.lax.scan(step, state.reward_model, length=self.epochs * self.learner.minibatches)
+        return {"reward_model": trained}, {"reward_model_loss": jnp.mean(errors)}
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """Raw advantages [T, N, B] of a rollout, by the `networks` of any moment."""

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.algorithms.base import Act
+from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.q_learning import annealed, double_q, taken, td_target
 from gpae.algorithms.window import Rollout
 from gpae.config import Network, ValueDecompositionMethod, ValueLearner
@@ -223,20 +223,25 @@ class ValueDecomposition:
         carry, seen = jax.lax.scan(epoch, (online, optimiser), jax.random.split(key, self.learner.epochs))
         return *carry, jax.tree.map(jnp.mean, seen)
 
-    def learn(self, key: jax.Array, state: ValueState, rollout: Rollout) -> tuple[ValueState, jax.Array, dict]:
-        """One update: the rollout goes into the buffer; from `learning_starts` steps on, epochs of gradient steps.
+    @property
+    def fits(self) -> dict[str, Fit]:
+        return {"values": self._fit}
 
-        Until then the metrics of learning are 0, and so is `learning`.
-        """
-        learner, updates = self.learner, state.updates + 1
+    def hold(self, key: jax.Array, state: ValueState, rollout: Rollout):
         buffer = self.buffer.add(state.buffer, self._experience(rollout))
+        metrics = {"epsilon": self.epsilon(state.updates)}
+        return state._replace(buffer=buffer, updates=state.updates + 1), key, rollout.window.critic_hidden, metrics
+
+    def _fit(self, state: ValueState, key: jax.Array):
+        """From `learning_starts` steps on, epochs of gradient steps; until then the metrics of learning are 0."""
+        learner, updates = self.learner, state.updates
         finish = 0.0 if learner.anneal_learning_rate else learner.learning_rate
-        rate = annealed(state.updates, self.updates, learner.learning_rate, finish)
-        epochs = partial(self._epochs, key, state.online, state.optimiser, state.target, buffer, rate)
+        rate = annealed(updates - 1, self.updates, learner.learning_rate, finish)
+        epochs = partial(self._epochs, key, state.online, state.optimiser, state.target, state.buffer, rate)
         zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(epochs)[2])
         learning = updates * (learner.environments * learner.rollout_steps) >= learner.learning_starts
         online, optimiser, seen = jax.lax.cond(learning, epochs, lambda: (state.online, state.optimiser, zeros))
         refresh = updates % learner.target_update_interval == 0
         target = jax.tree.map(lambda new, old: jnp.where(refresh, new, old), online, state.target)
-        metrics = seen | {"epsilon": self.epsilon(state.updates), "learning": learning.astype(jnp.float32)}
-        return ValueState(online, target, optimiser, buffer, updates), rollout.window.critic_hidden, metrics
+        fields = {"online": online, "target": target, "optimiser": optimiser}
+        return fields, seen | {"learning": learning.astype(jnp.float32)}

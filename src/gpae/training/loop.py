@@ -39,10 +39,10 @@ class Diverged(Exception):
     """A loss is no longer finite; told in one line."""
 
 
-def train(job: Job, minutes: float | None = None, tensorboard: Path | None = None) -> None:
+def train(job: Job, threads: int = 1, minutes: float | None = None, tensorboard: Path | None = None) -> None:
     """Makes `job.checkpoints` and `job.metrics`.
 
-    minutes: stop after this time; tensorboard: folder for event files
+    threads: programs that run at the same time; minutes: stop after this time; tensorboard: folder for event files
     Raises Stopped (time or SIGTERM), Diverged, and ConfigError for checkpoints that are not this job's.
     """
     if job.checkpoints.exists() and job.metrics.exists():
@@ -52,7 +52,8 @@ def train(job: Job, minutes: float | None = None, tensorboard: Path | None = Non
         if (job.unfinished / METRICS).exists():
             _publish(job)
         else:
-            _train(job, told, time.monotonic() + 60 * minutes if minutes is not None else None, tensorboard)
+            deadline = None if minutes is None else time.monotonic() + 60 * minutes
+            _train(Trainer(job, threads), told, deadline, tensorboard)
 
 
 def parameters(trainer: Trainer) -> dict[str, Any]:
@@ -64,8 +65,8 @@ def _point(trainer: Trainer, state: TrainState) -> dict[str, Any]:
     return trainer.algorithm.networks(state.learner)
 
 
-def _train(job: Job, told: list[int], deadline: float | None, tensorboard: Path | None) -> None:
-    trainer = Trainer(job)
+def _train(trainer: Trainer, told: list[int], deadline: float | None, tensorboard: Path | None) -> None:
+    job = trainer.job
     states, points = job.unfinished / "state", job.unfinished / "points"
     resumed = bool(checkpoint.saved_updates(states))
     state, history, seconds = _resume(job, trainer, states)
@@ -104,8 +105,7 @@ def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[
     done = checkpoint.saved_updates(states)
     if not done:
         return trainer.init(seeds), [], 0.0
-    like = jax.eval_shape(trainer.init, seeds)
-    names = jax.eval_shape(trainer.update, like)[1]
+    like, names = trainer.shapes()
     rows = jax.ShapeDtypeStruct((done[-1], len(job.seeds)), np.float64)
     seconds = jax.ShapeDtypeStruct((1,), np.float64)
     saved = {"state": like, "metrics": {name: rows for name in names}, "seconds": seconds}

@@ -1,11 +1,20 @@
-"""One update of a block of seeds as one jitted function: rollout, estimation, epochs; seeds outermost."""
+"""One update of a block of seeds: rollout and estimation, then the gradient steps, as jitted programs.
 
+A lane is a seed by itself, or on an accelerator all seeds side by side. Its programs run in turn, but for an
+algorithm's fits, which need nothing of each other: with several threads these run at the same time, and so do lanes.
+Every thread runs the same programs, so the bits do not depend on how many there are.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gpae.algorithms.base import Algorithm, State
+from gpae.algorithms.base import Algorithm, Held, Metrics, State, joined
 from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError
@@ -29,25 +38,71 @@ class TrainState(NamedTuple):
 
 
 class Trainer:
-    """The jitted functions of a job; raises ConfigError for a task that its family or its method cannot have."""
+    """The jitted functions of a job; raises ConfigError for a task that its family or its method cannot have.
 
-    def __init__(self, job: Job):
-        self.job = job
+    threads: programs that run at the same time
+    """
+
+    def __init__(self, job: Job, threads: int = 1):
+        self.job, self.threads = job, threads
         try:
             self.environment: Environment = make(job.task.family, **job.environment)
             algorithm = ALGORITHMS[job.method.algorithm]
             self.algorithm = algorithm(self.environment, job.method, job.learner, job.network, job.updates)
         except ValueError as error:
             raise ConfigError(f"params/tasks/{job.task_name}.yaml: environment: {error}") from None
-        self.init = jax.jit(self._over_seeds(self._init_one))
-        self.update = jax.jit(self._over_seeds(self._update_one), donate_argnums=0)
+        axis = job.learner.seeds_axis
+        # one seed after the other on a CPU, whose batched matrix products are slow
+        self.side_by_side = axis == "vmap" or (axis == "auto" and jax.default_backend() != "cpu")
+        over = jax.vmap if self.side_by_side else lambda function: function
+        self._begin = jax.jit(over(self._begin_one), donate_argnums=0)
+        self._fits = [jax.jit(over(fit)) for fit in self.algorithm.fits.values()]
+        self._apart, self._together = jax.jit(self._lanes), jax.jit(self._stacked)
+        self.init = jax.jit(jax.vmap(self._init_one) if self.side_by_side else partial(jax.lax.map, self._init_one))
+        self._pool = ThreadPoolExecutor(threads)
 
-    def _over_seeds(self, function):
-        """Side by side on an accelerator, one after the other on a CPU, whose batched matrix products are slow."""
-        axis = self.job.learner.seeds_axis
-        if axis == "auto":
-            axis = "map" if jax.default_backend() == "cpu" else "vmap"
-        return jax.vmap(function) if axis == "vmap" else lambda tree: jax.lax.map(function, tree)
+    def update(self, state: TrainState) -> tuple[TrainState, Metrics]:
+        """One update of every seed; metrics [seed]."""
+        begun, fitted = {}, {}
+        # a lane's fits before the next lane's rollout, so that few lanes hold their windows at a time
+        ready = deque((i, partial(self._begin, lane)) for i, lane in enumerate(self._apart(state)))
+        running: dict[Future, int] = {}
+        while ready or running:
+            while ready and len(running) < self.threads:
+                i, program = ready.popleft()
+                running[self._pool.submit(_finished, program)] = i
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                i = running.pop(done)
+                if i in begun:
+                    fitted[i].append(done.result())
+                    continue
+                after, held, metrics = done.result()
+                begun[i], fitted[i] = (after, metrics), []
+                ready.extendleft((i, partial(fit, after.learner, held)) for fit in reversed(self._fits))
+        ends = []
+        for i, (after, metrics) in sorted(begun.items()):
+            learner, metrics = joined(after.learner, metrics, fitted[i])
+            ends.append((after._replace(learner=learner), metrics))
+        return self._together(ends)
+
+    def shapes(self) -> tuple[TrainState, Metrics]:
+        """Of a state and of an update's metrics."""
+
+        def one(seed):
+            state, held, metrics = self._begin_one(self._init_one(seed))
+            fitted = [fit(state.learner, held) for fit in self.algorithm.fits.values()]
+            learner, metrics = joined(state.learner, metrics, fitted)
+            return state._replace(learner=learner), metrics
+
+        return jax.eval_shape(jax.vmap(one), jnp.asarray(self.job.seeds, jnp.int32))
+
+    def _lanes(self, state: TrainState) -> list[TrainState]:
+        if self.side_by_side:
+            return [state]
+        return [jax.tree.map(lambda leaf: leaf[i], state) for i in range(len(self.job.seeds))]  # noqa: B023
+
+    def _stacked(self, lanes):
+        return lanes[0] if self.side_by_side else jax.tree.map(lambda *leaves: jnp.stack(leaves), *lanes)
 
     def _init_one(self, seed: jax.Array) -> TrainState:
         key, learner_key, environment_key = jax.random.split(jax.random.PRNGKey(seed), 3)
@@ -66,9 +121,15 @@ class Trainer:
         act, steps = self.algorithm.explore(learner), self.job.learner.rollout_steps
         return collect(self.environment, act, key, runner, steps)
 
-    def _update_one(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+    def _begin_one(self, state: TrainState) -> tuple[TrainState, Held, Metrics]:
+        """The part of an update before its gradient steps: the state, what they hold fixed, and the metrics so far."""
         key, rollout_key, learn_key = jax.random.split(state.key, 3)
         runner, rollout, episodes = self._collect(rollout_key, state.learner, state.runner)
-        learner, hidden, metrics = self.algorithm.learn(learn_key, state.learner, rollout)
+        learner, held, hidden, metrics = self.algorithm.hold(learn_key, state.learner, rollout)
         metrics |= {name: value.astype(jnp.float32) for name, value in episodes.items()}
-        return TrainState(learner, runner._replace(critic_hidden=hidden), key), metrics
+        return TrainState(learner, runner._replace(critic_hidden=hidden), key), held, metrics
+
+
+def _finished(program: Callable):
+    """What a program gives, when it is there."""
+    return jax.block_until_ready(program())
