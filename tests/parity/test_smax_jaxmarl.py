@@ -5,20 +5,30 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from jaxmarl.environments.smax import HeuristicEnemySMAX, map_name_to_scenario
+from jaxmarl.environments.smax import HeuristicEnemySMAX
+from jaxmarl.environments.smax.smax_env import MAP_NAME_TO_SCENARIO
+from jaxmarl.environments.smax.smax_env import Scenario as JaxmarlScenario
 
-from gpae.environments.smax import SMAX
+from gpae.environments.smax import SCENARIOS, SMAX
 from gpae.environments.smax.environment import Draws
 from gpae.environments.smax.reset import muster, place, recruit
 from gpae.environments.smax.rules import MAP_SIZE, MOVES, STOP, SUBSTEP_TIME, SUBSTEPS, Units
+from gpae.environments.smax.scenarios import UNIT_TYPES
 
 BATCH = 32
 
 
 def both(name, **options):
-    peer = HeuristicEnemySMAX(
-        scenario=map_name_to_scenario(name), **{"see_enemy_actions": True, "walls_cause_death": True, **options}
-    )
+    """Our environment and JaxMARL's; of a map that JaxMARL lacks with its rules on our units."""
+    about = SCENARIOS[name]
+    listed = jnp.array([UNIT_TYPES.index(unit) for unit in about.allies + about.enemies], jnp.uint8)
+    sizes, drawn = (len(about.allies), len(about.enemies)), (about.random_positions, bool(about.mix))
+    scenario = MAP_NAME_TO_SCENARIO.get(name, JaxmarlScenario(listed, *sizes, *drawn))
+    peer = HeuristicEnemySMAX(scenario=scenario, **{"see_enemy_actions": True, "walls_cause_death": True, **options})
+    if sizes[0] > sizes[1]:
+        # its reset draws SMACv2's places and types, which it then does not use, and cannot of more allies than enemies
+        peer.position_generator.generate = lambda key: jnp.zeros((sum(sizes), 2))
+        peer.unit_type_generator.generate = lambda key: jnp.zeros_like(listed)
     return SMAX(name, **options), peer
 
 
@@ -196,6 +206,7 @@ def test_same_steps(name, options):
     ("name", "options"),
     [
         *((name, {}) for name in ("3m", "5m_vs_6m", "3s5z_vs_3s6z", "6h_vs_8z", "smacv2_5_units", "smacv2_10_units")),
+        *((name, {}) for name in ("2m_vs_1z", "3s_vs_3z", "8m_vs_9m", "1s1z")),  # not JaxMARL's own
         ("3s_vs_5z", OTHER_RULES),
         ("2s3z", {"enemy_shoots": False}),
     ],
