@@ -183,6 +183,16 @@ def test_a_methods_own_settings_come_between_the_familys_and_the_budgets(params)
     assert after.checkpoints != before.checkpoints
 
 
+def test_what_a_method_does_not_use_of_other_papers_learners_is_not_in_its_name(params):
+    before = plan.job(params, "quick", "mappo", "3m", (0,))
+    parts = before.training_parameters
+    for name, group in (("value_normalisation", "learner"), ("critic_scale", "network"), ("sequential", "method")):
+        assert name not in parts[group]
+    edit(params, "methods/mappo.yaml", "^trace: none", "trace: none\nsettings: {smax: {network: {critic_scale: 2}}}")
+    after = plan.job(params, "quick", "mappo", "3m", (0,))
+    assert after.training_parameters["network"]["critic_scale"] == 2 and after.checkpoints != before.checkpoints
+
+
 @pytest.mark.parametrize("profile", ["quick", "tour"])
 def test_the_results_in_git_are_still_found(profile):
     """A setting that a method does not use must not give its files other names."""

@@ -5,7 +5,7 @@ stands there and what is allowed; it is raised before any work begins.
 """
 
 import json
-from dataclasses import asdict, field
+from dataclasses import asdict, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -28,6 +28,22 @@ class ConfigError(Exception):
     """A mistake in params/ or on the command line, told in one line."""
 
 
+def _extra(default: Any) -> Any:
+    """A setting that is not in the GPAE paper's protocol: at its default it changes nothing, and `pinned` leaves it
+    out, so that files made before it was there keep their names."""
+    return field(default=default, metadata={"extra": True})
+
+
+def pinned(settings: Any) -> dict[str, Any]:
+    """What a result depends on of a method, a learner or a network, by name."""
+    unused = {
+        each.name
+        for each in fields(settings)
+        if each.metadata.get("extra") and getattr(settings, each.name) == each.default
+    }
+    return {name: value for name, value in asdict(settings).items() if name not in unused}
+
+
 @_frozen
 class SettingsOverride:
     """What is set otherwise than the family has it."""
@@ -42,20 +58,25 @@ class PolicyGradientMethod:
 
     label: the name that the paper's tables print
     families: the families of tasks it can run
-    estimator: GAE and DAE with a critic V(s), GPAE and COMA with a critic EQ(s, a^-i)
+    estimator: GAE and DAE with a critic V(s), GPAE and COMA with a critic EQ(s, a^-i); `local`: GAE with a critic
+        V(o^i) (IPPO); with the values of every own action `counterfactual` (COMA with Q), `marginal` (ASAE), and those
+        of which the team's is the `sum` (PPO-Sum) or a `mix` (PPO-Mix)
     trace, eta: the weight c of Eq. 7 and the bound of DT-ISR (Eq. 8)
     replay_windows: B, the rollout windows in the buffer; 1 is on-policy
     beta: how far DAE's difference rewards reach (Eq. 3)
     action_samples: draws of an agent's own action for DAE's expectation where actions are continuous
     epochs_factor, environments_divisor: controls for what reuse changes besides: epochs times the first, environments
         divided by the second without a replay
+    joint_samples: m, draws of the others' actions for ASAE's expectation (Eq. 10 of its paper)
+    sequential: the agents' policies are updated one after the other (HAPPO)
+    mixer_embedding, hypernet_width, mixer_init_scale: PPO-Mix's mixer
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
     label: str
     algorithm: Literal["policy_gradient"]
     families: tuple[Family, ...]
-    estimator: Literal["gae", "gpae", "coma", "dae"]
+    estimator: Literal["gae", "gpae", "coma", "dae", "local", "counterfactual", "marginal", "sum", "mix"]
     trace: Literal["dt", "st", "it", "none"]
     replay_windows: Count
     eta: NotNegative = 1.05
@@ -63,6 +84,11 @@ class PolicyGradientMethod:
     action_samples: Count = 8
     epochs_factor: Count = 1
     environments_divisor: Count = 1
+    joint_samples: Count = _extra(10)
+    sequential: bool = _extra(False)
+    mixer_embedding: Count = _extra(128)
+    hypernet_width: Count = _extra(128)
+    mixer_init_scale: Positive = _extra(1.0)
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
 
 
@@ -110,6 +136,12 @@ class Learner:
     environments: parallel environments on-policy; a method with B replay windows gets environments / B
     seeds_axis: seeds of a block side by side in one program (`vmap`) or one after the other in it (`map`); `auto` is
         `map` on a CPU and `vmap` elsewhere
+    critic_learning_rate: where it is not the actor's
+    value_normalisation: the critic learns targets less their running mean, by their running deviation
+    active_masks: a step at which an agent has no choice, being dead, counts neither in the policy's loss nor in the
+        normalisation of advantages
+    chunk_steps: recurrent networks learn from pieces of a window, each begun with its own hidden state: of the greatest
+        length up to this that divides the window; 0: from whole windows
     """
 
     environments: Count
@@ -129,6 +161,10 @@ class Learner:
     max_gradient_norm: Positive
     huber_delta: Positive = 10.0
     seeds_axis: SeedsAxis = "auto"
+    critic_learning_rate: Positive | None = _extra(None)
+    value_normalisation: bool = _extra(False)
+    active_masks: bool = _extra(False)
+    chunk_steps: Annotated[int, Field(ge=0)] = _extra(0)
 
 
 @_frozen
@@ -172,7 +208,10 @@ class Network:
 
     width: units of every layer and of the GRU; even, because the EQ critic halves its first layer
     layer_norm: LayerNorm on the inputs and between a dense layer and its relu
-    agent_id: the critic's state carries a one-hot agent id
+    agent_id: what the critic sees carries a one-hot agent id
+    critic_scale: the critic's width over the actor's
+    initialisation: of the dense layers: flax's own, or orthogonal with gain sqrt(2), 1 for a critic's last layer and
+        0.01 for the policy's
     """
 
     width: Annotated[int, Field(ge=2, multiple_of=2)]
@@ -181,6 +220,8 @@ class Network:
     layer_norm: bool = True
     head_layers: Annotated[int, Field(ge=0)] = 0
     agent_id: bool = True
+    critic_scale: Count = _extra(1)
+    initialisation: Literal["lecun", "orthogonal"] = _extra("lecun")
 
 
 @_frozen

@@ -28,6 +28,7 @@ from gpae.config import (
     ValueLearner,
     checked,
     overridden,
+    pinned,
 )
 
 FORMAT = 2  # of checkpoints and of the hash; a change of what is computed or stored raises it
@@ -86,15 +87,15 @@ class Job:
     def training_parameters(self) -> dict[str, Any]:
         """What the bits of a checkpoint depend on, beside versions and device."""
         told_elsewhere = ("label", "families", "settings")
-        method = {key: value for key, value in asdict(self.method).items() if key not in told_elsewhere}
+        method = {key: value for key, value in pinned(self.method).items() if key not in told_elsewhere}
         teams = {"teams": [team.training_parameters for team in self.teams]} if self.teams else {}
         return {
             "format": FORMAT,
             "family": self.task.family,
             "environment": self.environment,
             "method": method,
-            "learner": asdict(self.learner),
-            "network": asdict(self.network),
+            "learner": pinned(self.learner),
+            "network": pinned(self.network),
             "total_steps": self.total_steps,
             "evaluation_interval": self.evaluation_interval,
             "seeds": list(self.seeds),

@@ -63,14 +63,14 @@ def test_what_is_learned_from_is_what_was_executed():
 def test_coma_has_gpaes_critic_and_a_shorter_advantage():
     made, _, coma = learned("gpae_on", estimator="coma")
     _, _, gpae = learned("gpae_on")
-    assert type(made.algorithm.critic).__name__ == "CounterfactualCritic"
+    assert type(made.algorithm.critic.module).__name__ == "CounterfactualCritic"
     assert coma[0]["value_error"] == gpae[0]["value_error"]  # the critic learns from the same target
     assert coma[0]["advantage_std"] < gpae[0]["advantage_std"]
 
 
 def test_dae_tells_agents_apart_and_learns_rewards():
     made, state, seen = learned("mappo", updates=8, estimator="dae", beta=0.5)
-    assert type(made.algorithm.critic).__name__ == "ValueCritic"
+    assert type(made.algorithm.critic.module).__name__ == "ValueCritic"
     assert seen[-1]["reward_model_loss"] < seen[0]["reward_model_loss"]
     assert set(made.algorithm.networks(state.learner)) == {"actor", "critic", "reward_model"}
     _, _, farther = learned("mappo", updates=2, estimator="dae", beta=1.0)

@@ -106,7 +106,7 @@ def test_surrogate_is_clipped_around_the_current_policy():
     window, rng = collected.window, np.random.default_rng(0)
     shape = window.log_prob.shape
     window = window._replace(log_prob=window.log_prob + rng.normal(size=shape).astype(np.float32) * 0.3)
-    policies = algorithm._policies(state.actor.params, window, slice(None, -1))
+    policies = algorithm._unrolled(state.actor.params, window, slice(None, -1))[0]
     optimised = np.asarray(policies.log_prob(window.action), np.float64)
     current = optimised + rng.normal(size=shape) * 0.3
     advantage = rng.normal(size=shape)
@@ -138,7 +138,7 @@ def test_the_learning_rate_falls_to_zero():
     def step_at(update):
         count = jnp.asarray(update * made.job.learner.epochs, jnp.int32)
         optimiser = jax.tree.map(lambda leaf: count if leaf.dtype == jnp.int32 else leaf, state.optimiser)
-        return float(optimiser_norm(made.algorithm.optimiser.update(gradients, optimiser, state.params)[0]))
+        return float(optimiser_norm(made.algorithm.optimisers["actor"].update(gradients, optimiser, state.params)[0]))
 
     def optimiser_norm(tree):
         return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))

@@ -34,13 +34,14 @@ class Fit(Protocol):
 class Algorithm(Protocol):
     """The learner of one job; its methods are pure.
 
-    hidden_size: H of the acting network, 0 where it is feed-forward
+    hidden_size, critic_hidden_size: H of the acting network and of the critic, 0 where it is feed-forward
     fresh_windows: whether every window begins with new episodes
     fits: the gradient steps of an update, in parts of which none needs what another one gives, so that they may run at
         the same time
     """
 
     hidden_size: int
+    critic_hidden_size: int
     fresh_windows: bool
     fits: Mapping[str, Fit]
 

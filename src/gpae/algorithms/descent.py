@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.algorithms.window import ENVIRONMENT_AXIS, FROZEN_ENVIRONMENT_AXIS, Frozen, Window, tiles
+from gpae.algorithms.window import ENVIRONMENT_AXIS, Frozen, Window, frozen_axes, tiles
 
 # Agents x environments of a tile: their activations fit the cache. docs/performance.md compares 16 to 640.
 CPU_TILE_ROWS = 64
@@ -65,8 +65,10 @@ def descend(
     window, frozen = batch
     time, agents, environments = window.log_prob.shape
     count = tile_count(agents, environments // minibatches)
-    axes = (ENVIRONMENT_AXIS, FROZEN_ENVIRONMENT_AXIS)
+    axes = (ENVIRONMENT_AXIS, frozen_axes(frozen))
     samples = jnp.sum(frozen.weight) * (time * agents) / minibatches
+    if frozen.active is not None:
+        samples = jnp.maximum(jnp.sum(frozen.active * frozen.weight), 1.0) / minibatches
 
     def cut(batch):
         """Leaves [minibatch, tile, ...]."""

@@ -10,10 +10,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.advantages import coma, dae, gpae, ratios, traces
-from gpae.algorithms.window import Window
+from gpae.advantages import coma, dae, gpae, marginal, ratios, traces
+from gpae.algorithms.window import Window, has_choice
 from gpae.config import PolicyGradientMethod
 from gpae.networks.actor_critic import CounterfactualCritic, ValueCritic
+from gpae.networks.critics import ActionCritic, LocalCritic
+from gpae.networks.q_network import QNetwork
 
 TRACES = {"dt": traces.dt, "st": traces.st, "it": traces.it, "none": traces.none}
 
@@ -22,9 +24,11 @@ class Samples(NamedTuple):
     """What an estimator works with.
 
     reward: [T, B]; done: bool [T, B]
-    value: [T, N, B], V or EQ; bootstrap: [N, B], the same after the last step
+    value: [T, N, B], V, EQ or the team's Q; bootstrap: [N, B], the same after the last step
     trace: [T, N, B], lambda inside; ratio: trace / lambda
     expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
+    own: [M, T, N, B, A], the values of every own action beside M joint actions of the others, for one that needs them
+    policy: [T, N, B, A], probabilities; action: int32 [T, N, B]
     """
 
     reward: jax.Array
@@ -33,7 +37,10 @@ class Samples(NamedTuple):
     bootstrap: jax.Array
     trace: jax.Array
     ratio: jax.Array
-    expected_reward: jax.Array | None
+    expected_reward: jax.Array | None = None
+    own: jax.Array | None = None
+    policy: jax.Array | None = None
+    action: jax.Array | None = None
 
 
 def _traced(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
@@ -49,8 +56,16 @@ def _difference(samples: Samples, method: PolicyGradientMethod, gamma: float) ->
     return dae.advantage(gae, samples.expected_reward, samples.done, samples.ratio, gamma, method.beta)
 
 
+def _counterfactual(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
+    return coma.counterfactual(samples.own[0], samples.policy, samples.action)
+
+
+def _marginal(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
+    return marginal.advantage(samples.own, samples.policy, samples.action)
+
+
 class Estimator(NamedTuple):
-    """advantage: (samples, method, gamma) -> [T, N, B]; critic: V or EQ; reward_model: whether it needs one."""
+    """advantage: (samples, method, gamma) -> [T, N, B]; critic: its module; reward_model: whether it needs one."""
 
     advantage: Callable[[Samples, PolicyGradientMethod, float], jax.Array]
     critic: type
@@ -62,6 +77,11 @@ ESTIMATORS = {
     "gpae": Estimator(_traced, CounterfactualCritic),  # Eqs. 5 and 7
     "coma": Estimator(_one_step, CounterfactualCritic),  # Eq. 2
     "dae": Estimator(_difference, ValueCritic, reward_model=True),  # Eq. 3
+    "local": Estimator(_traced, LocalCritic),  # IPPO
+    "counterfactual": Estimator(_counterfactual, ActionCritic),  # COMA
+    "marginal": Estimator(_marginal, ActionCritic),  # ASAE
+    "sum": Estimator(_counterfactual, QNetwork),  # PPO-Sum
+    "mix": Estimator(_counterfactual, QNetwork),  # PPO-Mix
 }
 
 
@@ -87,25 +107,31 @@ def estimate(
     log_prob: jax.Array,
     value: jax.Array,
     filled: jax.Array,
-    expected_reward: jax.Array | None,
+    active: jax.Array | None,
+    beside: dict[str, jax.Array | None],
 ) -> tuple[Estimates, dict[str, jax.Array]]:
     """Advantages and targets (Eq. 11, by which every estimator's critic learns) for the whole batch, and metrics.
 
     log_prob: [T, N, B], log pi(a | o) of the current policy; value: [T + 1, N, B]; filled: bool [B]
+    active: [T, N, B], 1 where a sample counts in the normalisation of advantages, else 0; None: all count
+    beside: the fields of Samples that only some estimators need
     """
     weight = filled.astype(value.dtype)
     log_ratio = log_prob - window.log_prob
     trace = trace_of(method)(log_ratio, lam)
     ratio = trace_of(method)(log_ratio, 1.0)
-    samples = Samples(window.reward, window.done, value[:-1], value[-1], trace, ratio, expected_reward)
+    samples = Samples(window.reward, window.done, value[:-1], value[-1], trace, ratio, **beside)
     raw = ESTIMATORS[method.estimator].advantage(samples, method, gamma)
     target = gpae.value_target(_traced(samples, method, gamma), value[:-1], log_ratio)
 
     def average(x):
         return jnp.average(x.reshape(-1, x.shape[-1]).mean(0), weights=weight)
 
-    mean = average(raw)
-    deviation = jnp.sqrt(average((raw - mean) ** 2))
+    def over_active(x):
+        return average(x) if active is None else average(x * active) / average(active)
+
+    mean = over_active(raw)
+    deviation = jnp.sqrt(over_active((raw - mean) ** 2))
     each = jnp.broadcast_to(weight, window.reward.shape)
     metrics = {
         "advantage_mean": mean,
@@ -135,8 +161,7 @@ def advantage_gaps(raw: jax.Array, window: Window, weight: jax.Array) -> dict[st
     drawn = jnp.arange(agents)[:, None] == window.disturbance.agent[:, None]  # [T, N, B]
     own = jnp.sum(jnp.where(drawn, raw, 0.0), axis=1)
     gap = (raw.sum(axis=1) - own) / (agents - 1) - own
-    choice = window.view.available[: len(raw)].sum(axis=-1) > 1
-    counts = jnp.any(drawn & choice, axis=1) * weight
+    counts = jnp.any(drawn & has_choice(window), axis=1) * weight
 
     def mean(where):
         return jnp.sum(jnp.where(where, gap, 0.0) * counts) / jnp.maximum(jnp.sum(where * counts), 1.0)

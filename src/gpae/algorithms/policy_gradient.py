@@ -1,10 +1,11 @@
 """One clipped policy-gradient learner for every estimator, on- and off-policy (GPAE paper, section 4.4 and Appendix D).
 
-MAPPO, COMA, DAE, GPAE (on) and GPAE (off) are this learner with another estimator, critic, trace weight and number of
-replay windows. An update freezes what it needs of the networks it starts from, estimates advantages and targets, then
-takes several epochs of gradient steps on the actor and on the critic.
+Every policy-gradient method of docs/methods.md is this learner with another estimator, critic, trace weight and number
+of replay windows. An update freezes what it needs of the networks it starts from, estimates advantages and targets,
+then takes several epochs of gradient steps on the actor and on the critic.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,31 +13,40 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gpae.algorithms import critics, losses, rewards, value_scale
 from gpae.algorithms.base import Act, Fit
+from gpae.algorithms.chunks import chunk_length, chunked
 from gpae.algorithms.descent import Loss, Trained, descend
 from gpae.algorithms.estimation import ESTIMATORS, estimate
+from gpae.algorithms.sequential import descend_in_turn
 from gpae.algorithms.window import (
     Frozen,
     Replay,
     Rollout,
     Window,
     empty_replay,
+    empty_window,
     gather,
+    has_choice,
     push,
 )
 from gpae.config import Learner, Network, PolicyGradientMethod
 from gpae.environments.base import Discrete, Environment
-from gpae.networks.actor_critic import Actor, CounterfactualCritic, Joint
-from gpae.networks.policies import Policy, action_features
+from gpae.networks.actor_critic import Actor
+from gpae.networks.policies import Policy
 from gpae.networks.reward_model import RewardModel
 
 
 class LearnerState(NamedTuple):
-    """updates: int32; reward_model: DAE's, else None; replay: the last B windows, None on-policy."""
+    """updates: int32; reward_model: DAE's, else None; replay: the last B windows, None on-policy.
+
+    scale: of what the critic learns, None where it is that of the rewards
+    """
 
     actor: Trained
     critic: Trained
     reward_model: Trained | None
+    scale: value_scale.Scale | None
     replay: Replay | None
     updates: jax.Array
 
@@ -63,17 +73,28 @@ class PolicyGradient:
         spec = environment.spec
         self.spec, self.method, self.learner, self.network = spec, method, learner, network
         self.actor = Actor(spec, network)
-        self.critic = ESTIMATORS[method.estimator].critic(spec, network)
+        self.critic_network = replace(network, width=network.width * network.critic_scale)
+        self.critic = critics.make(method, spec, self.critic_network)
+        self.masks = learner.active_masks and isinstance(spec.actions, Discrete)
         self.reward_model = RewardModel(spec, network) if ESTIMATORS[method.estimator].reward_model else None
-        self.epochs = learner.epochs * method.epochs_factor
-        steps = self.epochs * learner.minibatches
+        self.epochs, self.updates = learner.epochs * method.epochs_factor, updates
+        turns = len(spec.agents) if method.sequential else 1
+        self.optimisers = {
+            "actor": self._optimiser(learner.learning_rate, turns),
+            "critic": self._optimiser(learner.critic_learning_rate or learner.learning_rate, 1),
+            "reward_model": self._optimiser(learner.learning_rate, 1),
+        }
+
+    def _optimiser(self, rate: float, turns: int) -> optax.GradientTransformation:
+        """turns: how often an update goes through its epochs"""
+        learner, steps = self.learner, turns * self.epochs * self.learner.minibatches
 
         def learning_rate(step):
             # constant within an update, falling to 0 over all of them
-            fraction = 1.0 - (step // steps) / updates if learner.anneal_learning_rate else 1.0
-            return learner.learning_rate * fraction
+            fraction = 1.0 - (step // steps) / self.updates if learner.anneal_learning_rate else 1.0
+            return rate * fraction
 
-        self.optimiser = optax.chain(
+        return optax.chain(
             optax.clip_by_global_norm(learner.max_gradient_norm),
             optax.adam(learning_rate, eps=learner.adam_epsilon),
         )
@@ -84,26 +105,28 @@ class PolicyGradient:
     def hidden_size(self) -> int:
         return self.network.width if self.network.recurrent else 0
 
+    @property
+    def critic_hidden_size(self) -> int:
+        return self.critic_network.width if self.network.recurrent else 0
+
     def init(self, key: jax.Array) -> LearnerState:
         """Fresh parameters; the replay is made with the first window's shapes by `with_replay`."""
-        spec, agents = self.spec, len(self.spec.agents)
         actor_key, critic_key, reward_key = jax.random.split(key, 3)
-        hidden = jnp.zeros((agents, 1, self.hidden_size), jnp.float32)
-        begins = jnp.ones((1, 1), bool)
-        observation = jnp.zeros((1, agents, 1, spec.observation_size), jnp.float32)
-        available = jnp.ones((1, agents, 1, spec.actions.size), bool)
-        state = jnp.zeros((1, 1, spec.state_size), jnp.float32)
-        actions = jnp.zeros((1, agents, 1, spec.actions.size), jnp.float32)
-        actor = self.actor.init(actor_key, hidden, observation, available, begins)
-        critic = self.critic.init(critic_key, hidden, state, Joint(actions, actions), begins)
-        reward_model = None
+        window = empty_window(self.spec, self.hidden_size, self.critic_hidden_size)
+        view = window.view
+        params = {
+            "actor": self.actor.init(actor_key, window.actor_hidden, view.observation, view.available, window.begins),
+            "critic": self.critic.init(critic_key, window),
+        }
         if self.reward_model:
-            model = self.reward_model.init(reward_key, state, actions)
-            reward_model = Trained(model, self.optimiser.init(model))
+            actions = jnp.zeros((1, *view.available.shape[1:]), jnp.float32)
+            params["reward_model"] = self.reward_model.init(reward_key, view.state[:1], actions)
+        trained = {name: Trained(each, self.optimisers[name].init(each)) for name, each in params.items()}
         return LearnerState(
-            actor=Trained(actor, self.optimiser.init(actor)),
-            critic=Trained(critic, self.optimiser.init(critic)),
-            reward_model=reward_model,
+            actor=trained["actor"],
+            critic=trained["critic"],
+            reward_model=trained.get("reward_model"),
+            scale=value_scale.fresh() if self.learner.value_normalisation else None,
             replay=None,
             updates=jnp.zeros((), jnp.int32),
         )
@@ -114,8 +137,9 @@ class PolicyGradient:
         return state._replace(replay=empty_replay(rollout.window, places)) if places > 1 else state
 
     def networks(self, state: LearnerState) -> dict[str, Any]:
-        model = {"reward_model": state.reward_model.params} if self.reward_model else {}
-        return {"actor": state.actor.params, "critic": state.critic.params} | model
+        kept = {"actor": state.actor.params, "critic": state.critic.params, "scale": state.scale}
+        kept["reward_model"] = state.reward_model and state.reward_model.params
+        return {name: each for name, each in kept.items() if each is not None}
 
     def explore(self, state: LearnerState) -> Act:
         return self.act(state.actor.params)
@@ -128,102 +152,61 @@ class PolicyGradient:
 
         return act
 
-    def _policies(self, params, window: Window, steps: slice):
+    def _unrolled(self, params, window: Window, steps: slice) -> tuple[Policy, jax.Array]:
+        """Policies and hidden states of the actor."""
         view = window.view
         return self.actor.apply(
             params, window.actor_hidden, view.observation[steps], view.available[steps], window.begins[steps]
-        )[0]
-
-    def _joint(self, window: Window, policy: jax.Array, beyond: jax.Array | None = None) -> Joint | None:
-        """What the EQ critic sees of actions; beyond: [1, N, B, ...], the action after the window's last step."""
-        if not isinstance(self.critic, CounterfactualCritic):
-            return None
-        action = window.action if beyond is None else jnp.concatenate([window.action, beyond])
-        available = window.view.available[: len(action)]
-        return Joint(action_features(action, available), policy)
+        )
 
     # -------------------------------------------------------------------------------------------------- what is frozen
 
-    def _freeze(self, key, actor, critic, window: Window, policies):
-        """(policies [T, N, B], log pi [T, N, B], values [T + 1, N, B], critic hidden after T steps).
+    def _estimate(self, freeze_key, reward_key, networks: dict[str, Any], window: Window, policies, filled):
+        """(estimates, what is held fixed, the critic's hidden states [T + 1, N, B, H], metrics).
 
-        The action after the last step is drawn from the policy and never executed: EQ needs the others' action there.
+        policies: [T + 1, N, B], of the actor; None: to be worked out. Values are in units of the reward, but for
+        `Frozen.value`, which is what the critic says.
         """
+        learner, scale = self.learner, networks.get("scale")
         if policies is None:
-            policies = self._policies(actor, window, slice(None))
+            policies = self._unrolled(networks["actor"], window, slice(None))[0]
+        judged = self.critic.judge(freeze_key, networks["critic"], window, policies)
+        value, own = judged.value, judged.own
+        if scale is not None:
+            value, own = jax.tree.map(scale.original, (value, own))
         taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
-        last = jax.tree.map(lambda leaf: leaf[-1:], policies)
-        features = policies.features()
-        joint = self._joint(window, features, beyond=last.sample(key))
-        value, hidden = self.critic.apply(critic, window.critic_hidden, window.view.state, joint, window.begins)
-        return taken, taken.log_prob(window.action), value, hidden[-2]
+        log_prob, features = taken.log_prob(window.action), taken.features()
+        active = has_choice(window).astype(jnp.float32) if self.masks else None
+        beside = {"own": own, "policy": features, "action": window.action}
+        if self.reward_model:
+            drawn = reward_key, self.method.action_samples, self.spec
+            beside["expected_reward"] = rewards.expected(
+                self.reward_model, networks["reward_model"], *drawn, window, taken
+            )
+        rates = learner.gamma, learner.lam
+        found, metrics = estimate(self.method, *rates, window, log_prob, value, filled, active, beside)
+        frozen = Frozen(log_prob, features, judged.fitted, found.advantage, found.target, found.weight, active)
+        return found, frozen, judged.states, metrics
 
-    def _expected_reward(self, key, params, window: Window, policies: Policy) -> jax.Array | None:
-        """E_{a^i ~ pi^i}[r(s, a^i, a^{-i})], [T, N, B]: exact for discrete actions, from draws for continuous ones."""
-        if self.reward_model is None:
-            return None
-        agents, size = len(self.spec.agents), self.spec.actions.size
-        state, available = window.view.state[:-1], window.view.available[:-1]
-        if isinstance(self.spec.actions, Discrete):
-            own = jnp.broadcast_to(jnp.eye(size)[:, None, None, None], (size, 1, agents, 1, size))
-            weights = jnp.moveaxis(policies.features(), -1, 0)
-        else:
-            draws = jax.vmap(policies.sample)(jax.random.split(key, self.method.action_samples))
-            own, weights = action_features(draws, available), jnp.float32(1 / self.method.action_samples)
-        taken = action_features(window.action, available)
-        rewards = self.reward_model.apply(params, state, taken, own, method=RewardModel.exchanged)
-        return jnp.sum(weights * rewards, axis=0)
+    def _log_prob(self, params, window: Window) -> jax.Array:
+        return self._unrolled(params, window, slice(None, -1))[0].log_prob(window.action)
 
     # ---------------------------------------------------------------------------------------------------------- losses
 
     def _actor_loss(self, params, window: Window, frozen: Frozen, samples):
-        """Eq. 78: the surrogate clipped around the current policy, on the behaviour policy's data; a sum / samples."""
-        clip = self.learner.clip
-        policies = self._policies(params, window, slice(None, -1))
-        log_prob = policies.log_prob(window.action)
-        weight = jnp.exp(log_prob - window.log_prob)
-        current = jnp.exp(frozen.log_prob - window.log_prob)
-        clipped = jnp.clip(weight, (1 - clip) * current, (1 + clip) * current)
-        surrogate = jnp.minimum(weight * frozen.advantage, clipped * frozen.advantage)
-
-        def mean(x):
-            return jnp.sum(x * frozen.weight) / samples
-
-        entropy = mean(policies.entropy())
-        policy_loss = -mean(surrogate)
-        log_step = log_prob - frozen.log_prob
-        metrics = {
-            "policy_loss": policy_loss,
-            "entropy": entropy,
-            "approximate_kl": mean(jnp.expm1(log_step) - log_step),
-            "clip_fraction": mean((jnp.abs(jnp.expm1(log_step)) > clip).astype(jnp.float32)),
-        }
-        return policy_loss - self.learner.entropy_coefficient * entropy, metrics
+        policies = self._unrolled(params, window, slice(None, -1))[0]
+        return losses.surrogate(self.learner, policies, window, frozen, samples)
 
     def _critic_loss(self, params, window: Window, frozen: Frozen, samples):
-        """Eq. 10 with the target held fixed, clipped around the value before the update; a sum / samples."""
-        learner = self.learner
-        joint = self._joint(window, frozen.policy)
-        value, _ = self.critic.apply(params, window.critic_hidden, window.view.state[:-1], joint, window.begins[:-1])
-        near = frozen.value + jnp.clip(value - frozen.value, -learner.value_clip, learner.value_clip)
-
-        def error(value):
-            if learner.value_loss == "huber":
-                return optax.huber_loss(value, frozen.target, delta=learner.huber_delta)
-            return (value - frozen.target) ** 2
-
-        loss = 0.5 * jnp.sum(jnp.maximum(error(value), error(near)) * frozen.weight) / samples
-        return learner.value_coefficient * loss, {"value_loss": loss}
+        value = self.critic.fitted(params, window, frozen.policy)
+        return losses.value_error(self.learner, value, frozen, samples)
 
     # ---------------------------------------------------------------------------------------------------------- update
 
     @property
     def fits(self) -> dict[str, Fit]:
         reward_model = {"reward_model": self._fit_reward_model} if self.reward_model else {}
-        return {
-            "actor": partial(self._fit, "actor", self._actor_loss),
-            "critic": partial(self._fit, "critic", self._critic_loss),
-        } | reward_model
+        return {"actor": self._fit_actor, "critic": self._fit_critic} | reward_model
 
     def hold(self, key: jax.Array, state: LearnerState, rollout: Rollout):
         freeze_key, reward_key, epoch_key = jax.random.split(key, 3)
@@ -235,49 +218,46 @@ class PolicyGradient:
             replay = push(replay, window)
             window, filled = gather(replay)
             policies = None  # those of older windows are out of date
-        policies, log_prob, value, hidden = self._freeze(
-            freeze_key, state.actor.params, state.critic.params, window, policies
+        found, frozen, states, metrics = self._estimate(
+            freeze_key, reward_key, self.networks(state), window, policies, filled
         )
-        reward_model = state.reward_model
-        expected = self._expected_reward(reward_key, reward_model and reward_model.params, window, policies)
-        learner = self.learner
-        found, metrics = estimate(self.method, learner.gamma, learner.lam, window, log_prob, value, filled, expected)
-        frozen = Frozen(log_prob, policies.features(), value[:-1], found.advantage, found.target, found.weight)
-        hidden = jax.lax.dynamic_slice_in_dim(hidden, newest * batch, batch, axis=1)
-        state = state._replace(replay=replay, updates=state.updates + 1)
-        return state, Held(epoch_key, window._replace(disturbance=None), frozen), hidden, metrics
+        hidden = jax.lax.dynamic_slice_in_dim(states[-2], newest * batch, batch, axis=1)
+        scale, window = state.scale, window._replace(disturbance=None)
+        if scale is not None:
+            scale = value_scale.updated(scale, frozen.target, frozen.weight)
+            frozen = frozen._replace(target=scale.normalised(frozen.target))
+        if self.learner.chunk_steps and self.network.recurrent:
+            of_actor = self._unrolled(state.actor.params, window, slice(None, -1))[1]
+            length = chunk_length(len(window.reward), self.learner.chunk_steps)
+            window, frozen = chunked(window, frozen, of_actor, states[:-1], length)
+        state = state._replace(replay=replay, scale=scale, updates=state.updates + 1)
+        return state, Held(epoch_key, window, frozen), hidden, metrics
 
-    def _fit(self, name: str, loss: Loss, state: LearnerState, held: Held):
+    def _descend(self, name: str, loss: Loss, trained: Trained, key: jax.Array, batch: tuple[Window, Frozen]):
         """The epochs of one of the two networks."""
-        before, steps = getattr(state, name), (self.epochs, self.learner.minibatches)
-        trained, seen = descend(loss, self.optimiser, before, held.key, (held.window, held.frozen), *steps)
-        return {name: trained}, seen | {f"{name}_gradient_norm": seen.pop("gradient_norm")}
+        return descend(loss, self.optimisers[name], trained, key, batch, self.epochs, self.learner.minibatches)
+
+    def _fit_actor(self, state: LearnerState, held: Held):
+        descent, batch = partial(self._descend, "actor", self._actor_loss), (held.window, held.frozen)
+        if self.method.sequential:
+            trained, seen = descend_in_turn(descent, self._log_prob, state.actor, held.key, batch)
+        else:
+            trained, seen = descent(state.actor, held.key, batch)
+        return {"actor": trained}, seen | {"actor_gradient_norm": seen.pop("gradient_norm")}
+
+    def _fit_critic(self, state: LearnerState, held: Held):
+        batch = held.window, held.frozen._replace(active=None)
+        trained, seen = self._descend("critic", self._critic_loss, state.critic, held.key, batch)
+        return {"critic": trained}, seen | {"critic_gradient_norm": seen.pop("gradient_norm")}
 
     def _fit_reward_model(self, state: LearnerState, held: Held):
-        """As many gradient steps on the squared error as the critic takes, each on the whole batch."""
-        window, weight = held.window, held.frozen.weight
-        actions = action_features(window.action, window.view.available[:-1])
-
-        def loss(params):
-            error = self.reward_model.apply(params, window.view.state[:-1], actions) - window.reward
-            return jnp.average(jnp.mean(error**2, axis=0), weights=weight)
-
-        def step(trained, _):
-            error, gradients = jax.value_and_grad(loss)(trained.params)
-            updates, optimiser = self.optimiser.update(gradients, trained.optimiser, trained.params)
-            return Trained(optax.apply_updates(trained.params, updates), optimiser), error
-
-        trained, errors = jax.lax.scan(step, state.reward_model, length=self.epochs * self.learner.minibatches)
-        return {"reward_model": trained}, {"reward_model_loss": jnp.mean(errors)}
+        optimiser, steps = self.optimisers["reward_model"], self.epochs * self.learner.minibatches
+        batch = held.window, held.frozen.weight
+        trained, seen = rewards.fit(self.reward_model, optimiser, state.reward_model, *batch, steps)
+        return {"reward_model": trained}, seen
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """Raw advantages [T, N, B] of a rollout, by the `networks` of any moment."""
-        freeze_key, reward_key = jax.random.split(key)
-        window, learner = rollout.window, self.learner
-        policies, log_prob, value, _ = self._freeze(
-            freeze_key, networks["actor"], networks["critic"], window, rollout.policies
-        )
-        expected = self._expected_reward(reward_key, networks.get("reward_model"), window, policies)
-        filled = jnp.ones(window.reward.shape[1], bool)
-        found, _ = estimate(self.method, learner.gamma, learner.lam, window, log_prob, value, filled, expected)
-        return found.raw
+        filled = jnp.ones(rollout.window.reward.shape[1], bool)
+        keys = jax.random.split(key)
+        return self._estimate(*keys, networks, rollout.window, rollout.policies, filled)[0].raw

@@ -84,6 +84,7 @@ class ValueDecomposition:
 
     # A sampled window is unrolled from an empty hidden state: right at the beginning of an episode only.
     fresh_windows = True
+    critic_hidden_size = 0
 
     def __init__(
         self,

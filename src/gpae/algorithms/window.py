@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.environments.base import Disturbance, State, View
+from gpae.environments.base import Discrete, Disturbance, Spec, State, View
 from gpae.networks.policies import Policy
 
 
@@ -45,6 +45,33 @@ ENVIRONMENT_AXIS = Window(
     actor_hidden=1,
     critic_hidden=1,
 )
+
+
+def empty_window(spec: Spec, hidden_size: int, critic_hidden_size: int) -> Window:
+    """Of one step in one environment: the shapes that a network is made for."""
+    agents, size = len(spec.agents), spec.actions.size
+    discrete = isinstance(spec.actions, Discrete)
+    zeros = jnp.zeros((1, agents, 1), jnp.float32)
+    return Window(
+        view=View(
+            observation=jnp.zeros((2, agents, 1, spec.observation_size), jnp.float32),
+            state=jnp.zeros((2, 1, spec.state_size), jnp.float32),
+            available=jnp.ones((2, agents, 1, size), bool),
+        ),
+        begins=jnp.ones((2, 1), bool),
+        action=zeros.astype(jnp.int32) if discrete else jnp.zeros((*zeros.shape, size), jnp.float32),
+        log_prob=zeros,
+        reward=zeros[:, 0],
+        done=zeros[:, 0] > 0,
+        disturbance=None,
+        actor_hidden=jnp.zeros((agents, 1, hidden_size), jnp.float32),
+        critic_hidden=jnp.zeros((agents, 1, critic_hidden_size), jnp.float32),
+    )
+
+
+def has_choice(window: Window) -> jax.Array:
+    """bool [T, N, B]: several actions are available, as to nobody who is dead; of discrete actions."""
+    return window.view.available[: len(window.reward)].sum(axis=-1) > 1
 
 
 class Replay(NamedTuple):
@@ -93,6 +120,7 @@ class Frozen(NamedTuple):
     value: [T, N, B], V or EQ; the "target network" of Eqs. 10 and 11
     advantage, target: [T, N, B]
     weight: [B], 1 where the sample counts, 0 where its window was never written
+    active: [T, N, B], 1 where the agent's step counts in the policy's loss, else 0; None: all count
     """
 
     log_prob: jax.Array
@@ -101,9 +129,13 @@ class Frozen(NamedTuple):
     advantage: jax.Array
     target: jax.Array
     weight: jax.Array
+    active: jax.Array | None = None
 
 
-FROZEN_ENVIRONMENT_AXIS = Frozen(log_prob=2, policy=2, value=2, advantage=2, target=2, weight=0)
+def frozen_axes(frozen: Frozen) -> Frozen:
+    """The axis of the environments in each leaf."""
+    active = None if frozen.active is None else 2
+    return Frozen(log_prob=2, policy=2, value=2, advantage=2, target=2, weight=0, active=active)
 
 
 def tiles(tree, axes, count: int):

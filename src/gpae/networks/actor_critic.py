@@ -19,6 +19,11 @@ from gpae.networks.layer_norm import LayerNorm
 from gpae.networks.policies import Categorical, Gaussian, Policy
 
 
+def kernel_init(network: Network, gain: float = 2**0.5) -> nn.initializers.Initializer:
+    """Of a dense layer's weights; gain: of the orthogonal initialisation, by default what relu asks for."""
+    return default_kernel_init if network.initialisation == "lecun" else nn.initializers.orthogonal(gain)
+
+
 class Dense(nn.Module):
     """A dense layer, LayerNorm where asked for, and relu."""
 
@@ -85,9 +90,10 @@ class Actor(nn.Module):
 
         Returns the policies [T, N, B] and the hidden states after every step [T, N, B, H].
         """
-        first = InputLayer(self.spec.observation_size, self.network.width, self.network.layer_norm)
-        x, states = Body(self.network)(hidden, Activation(self.network.layer_norm)(first(observation)), begins)
-        out = Linear(self.spec.actions.size)(x)
+        init = kernel_init(self.network)
+        first = InputLayer(self.spec.observation_size, self.network.width, self.network.layer_norm, init)
+        x, states = Body(self.network, init)(hidden, Activation(self.network.layer_norm)(first(observation)), begins)
+        out = Linear(self.spec.actions.size, kernel_init=kernel_init(self.network, gain=0.01))(x)
         if isinstance(self.spec.actions, Discrete):
             return Categorical.masked(out, available), states
         log_std = self.param("log_std", nn.initializers.zeros, (self.spec.actions.size,))
@@ -101,13 +107,13 @@ def with_agent_id(x: jax.Array) -> jax.Array:
     return jnp.concatenate([x, identity], axis=-1)
 
 
-def _of_state(network: Network, width: int, state: jax.Array, agents: int) -> jax.Array:
+def of_state(network: Network, width: int, state: jax.Array, agents: int) -> jax.Array:
     """[T, B, S] -> the first layer [T, N, B, width]; its input ends with the agent's id where the critic is told it."""
-    size, norm = state.shape[-1], network.layer_norm
+    size, norm, init = state.shape[-1], network.layer_norm, kernel_init(network)
     if network.agent_id:
-        x = InputLayer(size + agents, width, norm).with_id(state, agents)
+        x = InputLayer(size + agents, width, norm, init).with_id(state, agents)
     else:
-        alike = InputLayer(size, width, norm)(state[:, None])
+        alike = InputLayer(size, width, norm, init)(state[:, None])
         x = jnp.broadcast_to(alike, (len(state), agents, *alike.shape[2:]))
     return Activation(norm)(x)
 
@@ -121,9 +127,9 @@ class ValueCritic(nn.Module):
     @nn.compact
     def __call__(self, hidden: jax.Array, state: jax.Array, joint: object, begins: jax.Array):
         """state: [T, B, S]; joint is not looked at. Returns V [T, N, B] and hidden states [T, N, B, H]."""
-        x = _of_state(self.network, self.network.width, state, len(self.spec.agents))
-        x, states = Body(self.network)(hidden, x, begins)
-        return Linear(1)(x)[..., 0], states
+        x = of_state(self.network, self.network.width, state, len(self.spec.agents))
+        x, states = Body(self.network, kernel_init(self.network))(hidden, x, begins)
+        return Linear(1, kernel_init=kernel_init(self.network, gain=1.0))(x)[..., 0], states
 
 
 class Joint(NamedTuple):
@@ -145,10 +151,10 @@ class CounterfactualCritic(nn.Module):
     @nn.compact
     def __call__(self, hidden: jax.Array, state: jax.Array, joint: Joint, begins: jax.Array):
         """state: [T, B, S]. Returns EQ [T, N, B] and hidden states [T, N, B, H]."""
-        half, layer_norm = self.network.width // 2, self.network.layer_norm
+        init, half, norm = kernel_init(self.network), self.network.width // 2, self.network.layer_norm
         agents, actions = len(self.spec.agents), self.spec.actions.size
-        of_state = _of_state(self.network, half, state, agents)
-        first = InputLayer(agents * actions, half, layer_norm)
-        of_action = Activation(layer_norm)(first.exchanged(joint.action, joint.policy))
-        x, states = Body(self.network)(hidden, jnp.concatenate([of_state, of_action], axis=-1), begins)
-        return Linear(1)(x)[..., 0], states
+        from_state = of_state(self.network, half, state, agents)
+        first = InputLayer(agents * actions, half, norm, init)
+        from_action = Activation(norm)(first.exchanged(joint.action, joint.policy))
+        x, states = Body(self.network, init)(hidden, jnp.concatenate([from_state, from_action], axis=-1), begins)
+        return Linear(1, kernel_init=kernel_init(self.network, gain=1.0))(x)[..., 0], states

@@ -113,7 +113,7 @@ def play(
         policies = rollout.policies.policy if greedy else rollout.policies
         advantages = {}
         for name, learner in learners.items():
-            hidden = jnp.zeros((agents, 1, learner.hidden_size), jnp.float32)
+            hidden = jnp.zeros((agents, 1, learner.critic_hidden_size), jnp.float32)
             seen = rollout._replace(window=rollout.window._replace(critic_hidden=hidden), policies=policies)
             advantages[name] = learner.advantages(judge_key, judging[name], seen)
         return rollout.window, rollout.states, advantages

@@ -24,11 +24,14 @@ class Runner(NamedTuple):
     critic_hidden: jax.Array
 
 
-def start(environment: Environment, key: jax.Array, batch: int, hidden_size: int) -> Runner:
-    """Fresh episodes in `batch` environments."""
+def start(
+    environment: Environment, key: jax.Array, batch: int, hidden_size: int, critic_hidden_size: int = 0
+) -> Runner:
+    """Fresh episodes in `batch` environments; a runner that nobody learns from needs no critic."""
     state, view = environment.reset(key, batch)
-    hidden = jnp.zeros((len(environment.spec.agents), batch, hidden_size), jnp.float32)
-    return Runner(state, view, jnp.ones(batch, bool), hidden, hidden)
+    agents = len(environment.spec.agents)
+    hidden = (jnp.zeros((agents, batch, size), jnp.float32) for size in (hidden_size, critic_hidden_size))
+    return Runner(state, view, jnp.ones(batch, bool), *hidden)
 
 
 def collect(

@@ -112,7 +112,8 @@ class Trainer:
         return TrainState(self.algorithm.with_replay(learner, rollout), runner, key)
 
     def _start(self, key: jax.Array) -> Runner:
-        return start(self.environment, key, self.job.environments, self.algorithm.hidden_size)
+        sizes = self.algorithm.hidden_size, self.algorithm.critic_hidden_size
+        return start(self.environment, key, self.job.environments, *sizes)
 
     def _collect(self, key: jax.Array, learner: State, runner: Runner):
         if self.algorithm.fresh_windows:

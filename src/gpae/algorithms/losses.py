@@ -1,0 +1,59 @@
+"""What the gradient steps of an update make smaller: the clipped surrogate and the clipped value error."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gpae.algorithms.window import Frozen, Window
+from gpae.config import Learner
+from gpae.networks.policies import Policy
+
+
+def surrogate(
+    learner: Learner, policies: Policy, window: Window, frozen: Frozen, samples: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The policy's loss (GPAE paper, Eq. 78): the surrogate clipped around the current policy, on the behaviour
+    policy's data, less the entropy; a sum / samples, and metrics made alike.
+
+    policies: [T, N, B], those that are optimised; samples: what counts of all tiles together
+    """
+    clip = learner.clip
+    log_prob = policies.log_prob(window.action)
+    weight = jnp.exp(log_prob - window.log_prob)
+    current = jnp.exp(frozen.log_prob - window.log_prob)
+    clipped = jnp.clip(weight, (1 - clip) * current, (1 + clip) * current)
+    least = jnp.minimum(weight * frozen.advantage, clipped * frozen.advantage)
+    counts = frozen.weight if frozen.active is None else frozen.weight * frozen.active
+
+    def mean(x):
+        return jnp.sum(x * counts) / samples
+
+    entropy = mean(policies.entropy())
+    policy_loss = -mean(least)
+    log_step = log_prob - frozen.log_prob
+    metrics = {
+        "policy_loss": policy_loss,
+        "entropy": entropy,
+        "approximate_kl": mean(jnp.expm1(log_step) - log_step),
+        "clip_fraction": mean((jnp.abs(jnp.expm1(log_step)) > clip).astype(jnp.float32)),
+    }
+    return policy_loss - learner.entropy_coefficient * entropy, metrics
+
+
+def value_error(
+    learner: Learner, value: jax.Array, frozen: Frozen, samples: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The critic's loss (GPAE paper, Eq. 10): the error from a target held fixed, clipped around the value before the
+    update; a sum / samples.
+
+    value: [T, N, B], what is fitted
+    """
+    near = frozen.value + jnp.clip(value - frozen.value, -learner.value_clip, learner.value_clip)
+
+    def error(value):
+        if learner.value_loss == "huber":
+            return optax.huber_loss(value, frozen.target, delta=learner.huber_delta)
+        return (value - frozen.target) ** 2
+
+    loss = 0.5 * jnp.sum(jnp.maximum(error(value), error(near)) * frozen.weight) / samples
+    return learner.value_coefficient * loss, {"value_loss": loss}
