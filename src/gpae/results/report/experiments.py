@@ -9,7 +9,6 @@ from markupsafe import Markup
 from matplotlib.ticker import EngFormatter
 
 from gpae.config import ConfigError, Experiment
-from gpae.plan import Job
 from gpae.results import comparisons, figures, grid, layout, tables
 from gpae.results.cells import Cell
 from gpae.results.figures import panels
@@ -89,7 +88,7 @@ class Section:
     figures: list[Figure]
 
 
-def _place(cell: Cell | None, planned: list[Job], verdicts: Verdicts, context: Context) -> Place | None:
+def _place(cell: Cell | None, verdicts: Verdicts, context: Context) -> Place | None:
     if cell is None:
         return None
     found = verdicts.cell(cell.experiment, cell.task, cell.metric, cell.method) if cell.paper else None
@@ -98,7 +97,8 @@ def _place(cell: Cell | None, planned: list[Job], verdicts: Verdicts, context: C
         method=cell.method_name or context.facets.method(cell.method),
         verdict=[slug(found.verdict.verdict)] if found else [],
     )
-    own = [job for job in planned if (job.task_name, job.method_name) == (cell.task_name, cell.method_name)]
+    # a task that this experiment leaves out may have been run for another
+    own = [job for job in context.jobs if (job.task_name, job.method_name) == (cell.task_name, cell.method_name)]
     links = [link(job) for job in own]
     return Place(marks, tables.measured(cell), tables.interquartile(cell), tables.printed(cell), links, found)
 
@@ -124,12 +124,12 @@ def _figures(context: Context, name: str, links: list[Link]) -> list[Figure]:
 
 def section(context: Context, name: str, verdicts: Verdicts) -> Section:
     params, profile = context.params, context.profile
-    table, planned = layout.read(params, profile, name, context.root), context.experiments[name]
+    table = layout.read(params, profile, name, context.root)
     lines = [
         Line(
             row,
             ", ".join(EngFormatter(sep="")(budget) for budget in row.budgets) or "—",
-            [_place(cell, planned, verdicts, context) for cell in row.cells],
+            [_place(cell, verdicts, context) for cell in row.cells],
         )
         for row in table.rows
     ]
@@ -145,7 +145,7 @@ def section(context: Context, name: str, verdicts: Verdicts) -> Section:
         notes=tables.notes(params, profile, name),
         reasons=tables.reasons(table),
         comparisons=_comparisons(context, name),
-        figures=_figures(context, name, [link(job) for job in context.finished(planned)]),
+        figures=_figures(context, name, [link(job) for job in context.finished(context.experiments[name])]),
     )
 
 

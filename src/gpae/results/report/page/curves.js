@@ -55,6 +55,8 @@ const Curves = (() => {
       }
       ctx.strokeStyle = ctx.fillStyle = getComputedStyle(plot.root).color;
       ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+      ctx.textAlign = "left";
+      ctx.textBaseline = "bottom";
       ctx.setLineDash([6 * ratio, 3 * ratio]);
       for (const [text, value] of panel.references) {
         const y = plot.valToPos(value, "y", true);
@@ -62,7 +64,7 @@ const Curves = (() => {
         ctx.moveTo(bbox.left, y);
         ctx.lineTo(bbox.left + bbox.width, y);
         ctx.stroke();
-        ctx.fillText(text, bbox.left + 6 * ratio, y - 4 * ratio);
+        ctx.fillText(text, bbox.left + 6 * ratio, y - 2 * ratio);
       }
       ctx.restore();
     };
@@ -205,7 +207,7 @@ const Curves = (() => {
     const grid = make("div", { className: "panels" });
     place.append(keys, grid, numbers(about, looks));
     for (const panel of about.panels) {
-      const entry = make("div", { className: "panel" }, make("h4", { textContent: panel.title }), make("p", { textContent: panel.unit }));
+      const entry = make("div", { className: "panel" }, make("h3", { textContent: panel.title }), make("p", { textContent: panel.unit }));
       entry.dataset.item = "";
       entry.dataset.task = panel.tasks.join(" ");
       grid.append(entry);
