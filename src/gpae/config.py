@@ -20,6 +20,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+MOST_SEEDS = 1000
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Family = Literal["smax", "mabrax", "mpe", "predator_prey"]
 
@@ -410,7 +411,7 @@ class Profile:
     total_steps: Count
     evaluation_interval: Count
     evaluation_episodes: Count
-    seeds: Count
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)]
     seed_block: Count
     cores: Count
     experiments: dict[Name, Selection]
@@ -454,8 +455,12 @@ def _problem(error: ValidationError, kind: type) -> str:
 def checked(kind: type[T], data: Any, source: str) -> T:
     """`data` as a `kind`; raises ConfigError naming `source`, the key, the value and what is allowed."""
     try:
+        text = json.dumps(data, default=str)
+    except (TypeError, ValueError, RecursionError) as error:  # keys that are no names, an alias within itself
+        raise ConfigError(f"{source}: {' '.join(str(error).split())}; allowed: names and plain values") from None
+    try:
         # through JSON, whose strict reading takes lists and mappings but neither "0.2" for 0.2 nor 1 for true
-        return TypeAdapter(kind).validate_json(json.dumps(data, default=str), strict=True)
+        return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_problem(error, kind)}") from None
 
@@ -474,7 +479,7 @@ def _read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: no such file; there are: {known}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 

@@ -31,6 +31,7 @@ from gpae.config import (
     pinned,
 )
 
+MOST_POINTS = 10_000  # evaluations of a training
 FORMAT = 2  # of checkpoints and of the hash; a change of what is computed or stored raises it
 
 
@@ -242,6 +243,11 @@ def _fits(params: Params, planned: Job) -> None:
         raise ConfigError(
             f"{profile}: evaluation_interval: {planned.evaluation_interval} does not divide total_steps"
             f" {planned.total_steps}; allowed: its divisors"
+        )
+    if planned.total_steps // planned.evaluation_interval > MOST_POINTS:
+        raise ConfigError(
+            f"{profile}: evaluation_interval: {planned.evaluation_interval} asks for over {MOST_POINTS} evaluations"
+            f" in total_steps {planned.total_steps}; allowed: {-(-planned.total_steps // MOST_POINTS)} or more"
         )
 
 

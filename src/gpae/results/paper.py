@@ -79,6 +79,8 @@ def read(folder: Path, paper: str) -> list[Value]:
         rows = list(csv.reader(path.read_text().splitlines()))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path}: not CSV: {' '.join(str(error).split())}") from None
     if not rows or tuple(rows[0]) != COLUMNS:
         raise ConfigError(f"{path}: first line: {','.join(rows[0]) if rows else ''}; allowed: {','.join(COLUMNS)}")
     values = []
@@ -86,7 +88,7 @@ def read(folder: Path, paper: str) -> list[Value]:
         try:
             *names, mean, std, _ = row
             values.append(Value(*names, float(mean), float(std) if std else math.nan))
-            if values[-1].metric not in MARGIN:
+            if values[-1].metric not in MARGIN or not math.isfinite(values[-1].mean):
                 raise ValueError
         except (ValueError, TypeError):
             wanted = f"{len(COLUMNS)} entries, metric {', '.join(MARGIN)}, mean a number, std a number or empty"

@@ -243,7 +243,7 @@ def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise ConfigError(f"{path}: damaged, or not Parquet: {' '.join(str(error).split())}; {REMEDY}") from None
     _check(table, schema, path)
     try:
-        metadata = json.loads((table.schema.metadata or {})[b"gpae"])
-    except (KeyError, ValueError):
+        metadata = dict(json.loads((table.schema.metadata or {})[b"gpae"]))
+    except (KeyError, TypeError, ValueError):
         raise ConfigError(f"{path}: no metadata under the key 'gpae'; allowed: what gpae itself wrote") from None
     return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get), metadata
