@@ -36,6 +36,8 @@ def write_whole(path: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, place)
+    except OSError as error:  # a write does not say of which file
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
     return path

@@ -59,8 +59,9 @@ def save(path: Path, job: Job, tree: Any) -> None:
             checkpointer.save(beside.absolute(), ocp.args.Composite(arrays=arrays, about=meta))
     except Exception as error:
         _clear(path.parent)
-        if number := _OS_ERROR.search(str(error)):  # tensorstore's, in words
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+        words = _OS_ERROR.search(str(error))  # tensorstore's
+        if number := int(words[1]) if words else getattr(error, "errno", None):
+            raise OSError(number, os.strerror(number), str(path)) from None
         raise
     shutil.rmtree(path, ignore_errors=True)
     beside.rename(path)
