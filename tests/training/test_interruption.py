@@ -60,15 +60,35 @@ def test_told_to_stop_it_saves_and_asks_to_be_started_again(workspace):
     assert int(space.states()[-1]) >= first and not space.job.metrics.exists()
 
 
-def test_an_end_interrupted_between_its_renames_is_ended(workspace):
-    """The metrics wait in the unfinished folder until the checkpoints have their name."""
+@pytest.mark.parametrize("there", [(), ("checkpoints",), ("metrics",), ("checkpoints", "metrics")])
+def test_an_end_interrupted_between_its_files_is_ended(workspace, there):
+    """Both wait in the unfinished folder until both have their names; somebody may have removed either."""
     space = workspace()
     assert space.run("train")[0] == 0
     job = space.job
     job.unfinished.mkdir(parents=True)
-    job.metrics.rename(job.unfinished / loop.METRICS)
+    shutil.copytree(job.checkpoints, job.unfinished / "points")
+    shutil.copy(job.metrics, job.unfinished / loop.METRICS)
+    before = pd.read_parquet(job.metrics)
+    if "checkpoints" not in there:
+        shutil.rmtree(job.checkpoints)
+    if "metrics" not in there:
+        job.metrics.unlink()
     assert space.run("train")[0] == 0
-    assert job.metrics.exists() and job.checkpoints.exists() and not job.unfinished.exists()
+    kept = {path.name for path in job.checkpoints.iterdir()}
+    assert kept == {str(update) for update in job.evaluation_updates} and final_parameters(job)
+    pd.testing.assert_frame_equal(pd.read_parquet(job.metrics), before, check_exact=True)
+    assert not job.unfinished.exists() or len(there) == 2
+
+
+def test_lost_checkpoints_are_made_again(workspace):
+    space = workspace()
+    assert space.run("train")[0] == 0
+    before = leaves(final_parameters(space.job))
+    shutil.rmtree(space.job.checkpoints / str(space.job.evaluation_updates[1]))
+    assert space.run("train")[0] == 0
+    for made, whole in zip(leaves(final_parameters(space.job)), before, strict=True):
+        np.testing.assert_array_equal(made, whole)
 
 
 def test_lost_metrics_are_made_again(workspace):
@@ -81,13 +101,22 @@ def test_lost_metrics_are_made_again(workspace):
 
 
 def test_one_process_at_a_time(workspace):
+    """The other waits, and goes on where the first was killed."""
     space = workspace(updates=1200, points=30)
-    process = space.start("train")
+    first = space.start("train")
+    second = None
     try:
         while not space.states():
             time.sleep(0.02)
-        code, error = space.run("train")
-        assert code == 2 and "another process trains this job" in error
+        second = space.start("train")
+        assert "another process trains this job; waiting for its end" in second.stderr.readline()
+        reached = int(space.states()[-1])
+        first.kill()
+        first.communicate()
+        assert second.poll() is None
+        assert second.communicate(timeout=300) is not None and second.returncode == 0
+        assert reached and len(pd.read_parquet(space.job.metrics)) == 2 * 1200
     finally:
-        process.kill()
-        process.communicate()
+        for process in filter(None, (first, second)):
+            process.kill()
+            process.communicate()

@@ -1,13 +1,13 @@
 """A job from its first update to its last, through any number of interruptions.
 
 A training under way keeps `state/<update>/`, all that it goes on from, and `points/<update>/`, the parameters at each
-evaluation point, in `job.unfinished`. When the last point is written the metrics appear under their name and the points
-become `job.checkpoints`. A restart goes on from the newest state and ends with the same bits as an unbroken run.
+evaluation point, in `job.unfinished`. When the last point and the metrics are written they appear under their names and
+the folder goes. A restart goes on from the newest state and ends with the same bits as an unbroken run.
 """
 
 import fcntl
-import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpae.config import ConfigError
 from gpae.plan import Job
 from gpae.results import provenance, schema
+from gpae.results.files import copy_whole, remove_whole, write_whole
 from gpae.training import checkpoint
 from gpae.training.progress import Progress
 from gpae.training.update import Trainer, TrainState
@@ -45,15 +45,26 @@ def train(job: Job, threads: int = 1, minutes: float | None = None, tensorboard:
     threads: programs that run at the same time; minutes: stop after this time; tensorboard: folder for event files
     Raises Stopped (time or SIGTERM), Diverged, and ConfigError for checkpoints that are not this job's.
     """
-    if job.checkpoints.exists() and job.metrics.exists():
-        checkpoint.restore(job.checkpoints / str(job.updates), job, parameters(Trainer(job)))
+    if _finished(job):
         return
     with _alone(job), _told_to_stop() as told:
         if (job.unfinished / METRICS).exists():
             _publish(job)
-        else:
+        elif not _finished(job):  # by the process that was waited for
             deadline = None if minutes is None else time.monotonic() + 60 * minutes
             _train(Trainer(job, threads), told, deadline, tensorboard)
+
+
+def _finished(job: Job) -> bool:
+    """Whether all is there; ConfigError where some of it is damaged."""
+    points = [job.checkpoints / str(update) for update in sorted(set(job.evaluation_updates))]
+    if not (job.metrics.exists() and all(point.is_dir() for point in points)):
+        return False
+    schema.read(job.metrics, schema.METRICS)
+    like = parameters(Trainer(job))
+    for point in points:
+        checkpoint.restore(point, job, like)
+    return True
 
 
 def parameters(trainer: Trainer) -> dict[str, Any]:
@@ -139,14 +150,14 @@ def _write_metrics(job: Job, history: list[dict[str, np.ndarray]], seconds: floa
 
 
 def _publish(job: Job) -> None:
-    """Gives the finished files their names; told again after an interruption, it does what is left to do."""
-    shutil.rmtree(job.unfinished / "state", ignore_errors=True)
-    for ready, name in ((job.unfinished / "points", job.checkpoints), (job.unfinished / METRICS, job.metrics)):
-        if ready.exists():
-            name.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(name, ignore_errors=True)  # checkpoints whose metrics were lost: the same, made again
-            ready.rename(name)
-    shutil.rmtree(job.unfinished)
+    """Gives the finished files their names; told again after an interruption, it does so again.
+
+    They stay here as well until both are there: whoever finds one without the other, as snakemake does after a kill,
+    may remove it and ask for both.
+    """
+    copy_whole(job.unfinished / "points", job.checkpoints)
+    write_whole(job.metrics, (job.unfinished / METRICS).read_bytes())
+    remove_whole(job.unfinished)
 
 
 def _refuse_divergence(job: Job, update: int, metrics: dict[str, np.ndarray]) -> None:
@@ -167,7 +178,10 @@ def _alone(job: Job) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(f"{job.unfinished}: another process trains this job; wait for it or stop it") from None
+            print(
+                f"{job.unfinished}: another process trains this job; waiting for its end", file=sys.stderr, flush=True
+            )
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
