@@ -1,7 +1,7 @@
 """The command line: one command a step from params/ to the report. Thin: parses, calls, prints.
 
 Bad input ends a command with one line on standard error and exit code 2 before anything is touched; a training that is
-told to stop ends with 75 ("try again"), one that diverges with 1.
+told to stop ends with 75 ("try again"), one that diverges with 1, as does a lack of memory, of room or of a right.
 """
 
 import re
@@ -13,16 +13,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gpae import faults, runtime
 from gpae import plan as planning
-from gpae import runtime
-from gpae.config import ConfigError, Params
+from gpae.config import MOST_SEEDS, ConfigError, Params
 from gpae.plan import Job
+from gpae.results.files import whole_folder
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.split("\n")[0]
 )
 PARAMS = Params(Path("params"))
 TRY_AGAIN = 75
+USAGE = typer.BadParameter.__base__  # of the click that typer brings
 TABLE_CORES = 1  # of what a table computes itself
 
 ProfileOption = Annotated[str | None, typer.Option(help="A name in params/profiles; else that of params/default.yaml.")]
@@ -37,10 +39,13 @@ def _profile(name: str | None) -> str:
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", text, re.ASCII)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-    if last < first:
-        raise ConfigError(f"--seeds: {text!r} is not allowed: a seed, or the first and last of a block, as in 0-4")
+    if not first <= last < min(2**31, first + MOST_SEEDS):
+        raise ConfigError(
+            f"--seeds: {text!r} is not allowed: a seed, or the first and last of a block, as in 0-4;"
+            f" below 2^31, at most {MOST_SEEDS} in a block"
+        )
     return tuple(range(first, last + 1))
 
 
@@ -64,6 +69,28 @@ def plan(profile: ProfileOption = None, experiment: ExperimentOption = None) -> 
 
 
 @app.command()
+def status(profile: ProfileOption = None) -> None:
+    """Say what of a profile is done, running, unfinished, missing or stale, and how long the rest takes."""
+    from gpae import status
+
+    table, lines = status.told(PARAMS, _profile(profile))
+    Console().print(table)
+    print(*lines, sep="\n")
+
+
+@app.command()
+def prune(
+    profile: ProfileOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove what else is listed only.")] = False,
+) -> None:
+    """List what no planned job reads and what killed processes left; with --yes remove it."""
+    from gpae import status
+
+    paths = status.stale(PARAMS, _profile(profile))
+    _built(status.prune(paths) if yes else paths)
+
+
+@app.command()
 def train(
     method: MethodOption,
     task: TaskOption,
@@ -83,7 +110,8 @@ def train(
     from gpae.training import loop
 
     try:
-        loop.train(job, threads or runtime.cores(), minutes, tensorboard)
+        with faults.training(job):
+            loop.train(job, threads or runtime.cores(), minutes, tensorboard)
     except loop.Stopped as stop:
         print(stop, file=sys.stderr)
         raise typer.Exit(TRY_AGAIN) from None
@@ -104,7 +132,28 @@ def evaluate(
     runtime.prepare(job.cores)
     from gpae.training import evaluation
 
-    evaluation.evaluate(job)
+    with faults.evaluation(job):
+        evaluation.evaluate(job)
+
+
+@app.command()
+def audit(
+    profile: ProfileOption = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many finished jobs to run again.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which: another seed draws others.")] = 0,
+    write: Annotated[bool, typer.Option("--write", help="Keep the table in artifacts/<profile>/audit.csv.")] = False,
+) -> None:
+    """Run finished jobs again beside their results: the same bits on the same machine, or scores like them."""
+    from gpae import audit
+
+    name = _profile(profile)
+    found = audit.audit(PARAMS, name, jobs, seed)
+    table, stands, lines = audit.told(found)
+    Console().print(table)
+    print(*lines, sep="\n")
+    if write:
+        _built([audit.write(found, name)])
+    raise typer.Exit(0 if stands else 1)
 
 
 @app.command()
@@ -143,7 +192,9 @@ def frames(profile: ProfileOption = None) -> None:
     runtime.prepare(PARAMS.profile(name).cores)
     from gpae.rendering.frames import build_frames
 
-    _built(build_frames(PARAMS, name))
+    with whole_folder(Path("artifacts", name, "frames")):
+        paths = build_frames(PARAMS, name)
+    _built(paths)
 
 
 @app.command()
@@ -161,7 +212,9 @@ def tables(profile: ProfileOption = None) -> None:
     runtime.prepare(TABLE_CORES)
     from gpae.results import tables, untrained
 
-    _built(tables.build(PARAMS, name) + untrained.build(PARAMS, name))
+    with whole_folder(Path("artifacts", name, "tables")):
+        paths = tables.build(PARAMS, name) + untrained.build(PARAMS, name)
+    _built(paths)
 
 
 @app.command()
@@ -169,7 +222,10 @@ def plot(profile: ProfileOption = None) -> None:
     """Draw the learning curves as PDF and PNG."""
     from gpae.results import figures
 
-    _built(figures.build(PARAMS, _profile(profile)))
+    name = _profile(profile)
+    with whole_folder(Path("artifacts", name, "figures")):
+        paths = figures.build(PARAMS, name)
+    _built(paths)
 
 
 @app.command()
@@ -199,7 +255,19 @@ def _built(paths: list[Path]) -> None:
 
 def main() -> None:
     try:
-        app()
-    except ConfigError as error:
-        print(f"gpae: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(app(standalone_mode=False))
+    except (ConfigError, USAGE) as error:
+        told, code = (_usage(error) if isinstance(error, USAGE) else str(error)), 2
+    except Exception as error:
+        told, code = faults.line(error), 1
+        if told is None:
+            raise
+    if told:  # without a command typer has printed its help
+        print("gpae:", told.replace("\n", " "), file=sys.stderr)
+    sys.exit(code)
+
+
+def _usage(error: Exception) -> str:
+    """What typer says of an option, and where the options stand."""
+    message, where = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "gpae"
+    return message and f"{message}; see {where} --help"
