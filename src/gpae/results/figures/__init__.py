@@ -46,9 +46,8 @@ def place(profile: str, name: str, ending: str) -> Path:
 
 
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """Writes figures/<experiment>-<kind>.pdf and .png of the profile's experiments; without any, an empty folder."""
+    """Writes figures/<experiment>-<kind>.pdf and .png of the profile's experiments."""
     written = []
-    (root / "artifacts" / profile / "figures").mkdir(parents=True, exist_ok=True)
     for experiment in params.profile(profile).experiments:
         for kind in params.experiment(experiment).figures:
             with matplotlib.rc_context(style.SETTINGS):
