@@ -91,7 +91,9 @@ def test_figure_3_is_made_of_what_is_trained(source, folder, tmp_path):
     written = build_frames(PARAMS, "smoke", folder)
     assert [path.relative_to(folder / "artifacts/smoke/frames").name for path in written] == [
         "smax.png",
+        "smax.gif",
         "figure3.pdf",
         "figure3.png",
     ]
+    assert 2 < Image.open(written[1]).n_frames <= 62
     assert len(np.unique(np.asarray(Image.open(written[-1]).convert("RGB")).reshape(-1, 3), axis=0)) > 20

@@ -14,11 +14,12 @@ from gpae.plan import Job
 from gpae.rendering import movie
 from gpae.rendering.choice import candidates
 from gpae.rendering.episode import Recording
-from gpae.rendering.render import Source, record, scene
+from gpae.rendering.render import Source, film, record, scene
 from gpae.results.figures import style
 from gpae.results.schema import write_whole
 
 _WIDTH = 7.05  # inches, of a page's text
+_MOST_FRAMES = 60  # of a film: it is kept in git beside the page that shows it
 
 
 def place(profile: str, name: str) -> Path:
@@ -53,7 +54,8 @@ def telling_step(job: Job, recording: Recording) -> int:
 
 
 def build_frames(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """Writes frames/{mabrax,smax}.png, a frame with its credit, and frames/figure3.{pdf,png}, the scenes side by side.
+    """Writes frames/{mabrax,smax}.png and .gif, a frame with its credit and the whole episode, and
+    frames/figure3.{pdf,png}, the scenes side by side.
 
     The policies are greedy, the episodes the same for the same checkpoints. Raises ConfigError where nothing is
     trained.
@@ -71,6 +73,7 @@ def build_frames(params: Params, profile: str, root: Path = Path(".")) -> list[P
             stage = movie.Stage(recording, f"{source.job.task.label}  {source.title(greedy=True)}", setting)
             stage.show(step)
             written.append(write_whole(root / place(profile, f"{family}.png"), style.file(stage.figure, "png")))
+            written.append(write_whole(root / place(profile, f"{family}.gif"), film(stage, family, _MOST_FRAMES)))
             setting(axes).show(step)
             label = f"{params.family(family).label}: {source.job.task.label}, step {step} of {recording.steps}"
             axes.set_title(f"({letter}) {label}\n{source.title(greedy=True)}")

@@ -101,6 +101,13 @@ def scene(axes: Axes, job: Job, recording: Recording) -> movie.Scene:
     return smax.Scene(axes, recording, find(job.environment["scenario"]), own, credit.scale([own]))
 
 
+def film(stage: movie.Stage, family: str, most: int = _MOST_FRAMES) -> bytes:
+    """The episode as a GIF of at most about `most` frames, in the pace of its family."""
+    last = stage.recording.steps
+    steps = range(0, last + 1, -(-last // most))
+    return movie.gif(stage, sorted({*steps, last}), _MILLISECONDS[family])
+
+
 def render(source: Source, out: Path, beside: Sequence[Source] = (), episode: int = 0, greedy: bool = False) -> Path:
     """Writes a film of an episode, .gif, or of a robot Brax's own page, .html; another ending is a ConfigError."""
     family = source.job.task.family
@@ -116,8 +123,7 @@ def render(source: Source, out: Path, beside: Sequence[Source] = (), episode: in
         from gpae.rendering import mabrax
 
         return write_whole(out, mabrax.html(source.job.environment["task"], recording))
-    steps = range(0, recording.steps + 1, -(-recording.steps // _MOST_FRAMES))
     with matplotlib.rc_context(SETTINGS):
         heading = f"{source.job.task.label}  {source.title(greedy)}"
         stage = movie.Stage(recording, heading, partial(scene, job=source.job, recording=recording))
-        return write_whole(out, movie.gif(stage, sorted({*steps, recording.steps}), _MILLISECONDS[family]))
+        return write_whole(out, film(stage, family))
