@@ -77,9 +77,14 @@ def test_the_page_is_whole_and_leads_from_each_number_to_its_job(study):
     assert job.evaluation_hash in text and job.training_hash in text
     assert "<code>0123456789</code>" in text and "<code>fedcba9876</code>" in text
     assert "with local changes" in text and "A &lt;processor&gt;" in text and "1.0 h" in text and "12.5 s" in text
-    assert "seeds trained together: 0, 1" in text and "jax 0.4.38" in text and "&#34;learning_rate&#34;" in text
+    assert (
+        "seeds trained together: 0, 1" in text
+        and "jax 0.4.38" in text
+        and "&#34;system&#34;: &#34;Linux&#34;" in text
+        and "&#34;learning_rate&#34;" in text
+    )
     assert f"gpae train {study.jobs('tiny', method_name='gpae_off')[0].selector}" in text
-    assert "<dd>1 of 2</dd>" in text and len(list((folder(study) / "figures").glob("*.png"))) == 2
+    assert "<dd>1 of 2</dd>" in text and len(list(folder(study).glob("table2-*.png"))) == 2
     assert re.search(r'data-verdict="consistent"[^>]*><span class="badge good">1 consistent</span>', text)
     assert "consistent        |d| is within the margin" in text
     # the cell says its verdict, and leads to the number's row, where the two stand on a line
@@ -221,7 +226,7 @@ def test_frames_and_films_are_shown_where_they_were_drawn(study):
     (frames / "mabrax.gif").write_bytes(b"a film")
     text = page(study)
     whole(study, text)
-    assert "gpae frames" not in text and 'src="frames/mabrax.png" data-film="frames/mabrax.gif"' in text
+    assert "gpae frames" not in text and 'src="frame-mabrax.png" data-film="frame-mabrax.gif"' in text
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_a_film_plays_when_asked(visit):
     film = page.locator("figure.film", has=page.locator("[data-film]"))
     still = film.locator("img").get_attribute("src")
     film.get_by_role("button", name="Play").click()
-    assert film.locator("img").get_attribute("src") == "frames/smax.gif" != still
+    assert film.locator("img").get_attribute("src") == "frame-smax.gif" != still
     film.get_by_role("button", name="Stop").click()
     assert film.locator("img").get_attribute("src") == still
 

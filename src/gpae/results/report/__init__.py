@@ -8,9 +8,9 @@ import jinja2
 
 from gpae.config import Params
 from gpae.results import claims, tables, untrained
+from gpae.results.files import whole_folder, write_whole
 from gpae.results.report import charts, crate, energy, experiments, films, jobs, verdicts
 from gpae.results.report.context import Context
-from gpae.results.report.folder import write_folder
 
 _PAGE = Path(__file__).parent / "page"
 ASSETS = {
@@ -92,6 +92,8 @@ def _page(context: Context) -> dict[str, bytes]:
 
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     """Writes the profile's page, artifacts/<profile>/report/, and the manifest of all its files."""
-    context = Context(params, profile, root)
-    written = write_folder(root / report_path(profile), _page(context))
+    context, folder = Context(params, profile, root), root / report_path(profile)
+    files = _page(context)
+    with whole_folder(folder):
+        written = [write_whole(folder / name, content) for name, content in sorted(files.items())]
     return [*written, crate.build(context)]

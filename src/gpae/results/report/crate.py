@@ -11,7 +11,7 @@ from rocrate.model.file import File
 from rocrate.rocrate import ROCrate
 
 from gpae.plan import Job
-from gpae.results import schema
+from gpae.results.files import write_whole
 from gpae.results.report import energy
 from gpae.results.report.context import Context, link
 
@@ -120,4 +120,4 @@ def build(context: Context) -> Path:
     crate.root_dataset["mentions"] = actions
     crate.root_dataset["datePublished"] = max(times, default="2026-03-03")  # without results: the paper's own date
     text = json.dumps(crate.metadata.generate(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    return schema.write_whole(context.root / crate_path(context.profile), text.encode())
+    return write_whole(context.root / crate_path(context.profile), text.encode())

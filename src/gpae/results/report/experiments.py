@@ -119,7 +119,7 @@ def _comparisons(context: Context, name: str) -> Compared | None:
 
 def _figures(context: Context, name: str, links: list[Link]) -> list[Figure]:
     captions = figures.captions(context.params, context.profile, name)
-    return [Figure(stem, f"figures/{stem}.png", caption, links) for stem, caption in captions.items()]
+    return [Figure(stem, f"{stem}.png", caption, links) for stem, caption in captions.items()]
 
 
 def section(context: Context, name: str, verdicts: Verdicts) -> Section:

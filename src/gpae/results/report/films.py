@@ -2,6 +2,7 @@
 that has none."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gpae.rendering.choice import candidates
 from gpae.results.report.context import Context, Link, link
@@ -23,6 +24,10 @@ class Film:
     links: list[Link]
 
 
+def _drawn(folder: Path, name: str) -> list[Path]:
+    return [path for path in (folder / f"{name}.png", folder / f"{name}.gif") if path.exists()]
+
+
 def read(context: Context) -> tuple[list[Film], dict[str, bytes]]:
     """(the films that there are, {place in the page's folder: the file})"""
     folder = context.root / "artifacts" / context.profile / "frames"
@@ -33,9 +38,9 @@ def read(context: Context) -> tuple[list[Film], dict[str, bytes]]:
     every = [one for links in chosen.values() for one in links]
     found, files = [], {}
     for name, caption in _CAPTIONS.items():
-        there = [f"frames/{name}{end}" for end in (".png", ".gif") if (folder / f"{name}{end}").exists()]
-        files |= {place: (folder.parent / place).read_bytes() for place in there}
-        if f"frames/{name}.png" in there:
-            film = f"frames/{name}.gif" if f"frames/{name}.gif" in there else ""
-            found.append(Film(caption, f"frames/{name}.png", film, chosen.get(name, every)))
+        there = {f"frame-{path.name}": path.read_bytes() for path in _drawn(folder, name)}
+        still, film = f"frame-{name}.png", f"frame-{name}.gif"
+        if still in there:
+            files |= there
+            found.append(Film(caption, still, film if film in there else "", chosen.get(name, every)))
     return found, files

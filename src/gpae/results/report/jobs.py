@@ -82,6 +82,10 @@ class Row:
         }
 
     @property
+    def provenance(self) -> str:
+        return json.dumps({step.name: step.about for step in self.steps}, indent=1, sort_keys=True)
+
+    @property
     def parameters(self) -> str:
         return json.dumps(self.job.training_parameters, indent=1, sort_keys=True)
 
