@@ -358,7 +358,7 @@ class Experiment:
     why: what it is for, where the title does not say it
     labels: method: the name that this table prints, where it is not the method's own
     figures: learning curves by task and by family (Figures 6 and 4), the advantage gap (Figure 1), the distances of the
-        trace weights (Figure 2), final scores beside curves (the controls)
+        trace weights (Figure 2), two teams' rewards (ASAE's Figure 7), final scores beside curves (the controls)
     comparisons: the pairs of methods that answer a question of their own
     """
 
@@ -370,7 +370,7 @@ class Experiment:
     claims: Claims | None = None
     labels: dict[Name, str] = Field(default_factory=dict)
     layout: Layout = Layout()
-    figures: tuple[Literal["tasks", "families", "gap", "ratios", "scores"], ...] = ()
+    figures: tuple[Literal["tasks", "families", "gap", "ratios", "teams", "scores"], ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
 

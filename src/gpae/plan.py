@@ -87,9 +87,9 @@ class Job:
     @property
     def training_parameters(self) -> dict[str, Any]:
         """What the bits of a checkpoint depend on, beside versions and device."""
-        told_elsewhere = ("label", "families", "settings")
+        told_elsewhere = ("label", "families", "settings", "teams")
         method = {key: value for key, value in pinned(self.method).items() if key not in told_elsewhere}
-        teams = {"teams": [team.training_parameters for team in self.teams]} if self.teams else {}
+        teams = {f"team_{i}": team.training_parameters for i, team in enumerate(self.teams)}
         return {
             "format": FORMAT,
             "family": self.task.family,
@@ -171,9 +171,10 @@ def job(params: Params, profile: str, method: str, task: str, seeds: tuple[int, 
         if not isinstance(params.method(name), PolicyGradientMethod):
             raise ConfigError(f"{source}: teams: {name} is not allowed: methods of policy gradients")
     teams = tuple(_resolved(params, profile, name, task, seeds) for name in chosen.teams)
-    if len({(team.environments, team.learner.rollout_steps, team.network.width) for team in teams}) > 1:
+    alike = {(team.environments, team.learner.rollout_steps, team.network) for team in teams}
+    if len(alike) > 1:
         raise ConfigError(
-            f"{source}: teams: {' and '.join(chosen.teams)} differ in environments, rollout steps or width on {task};"
+            f"{source}: teams: {' and '.join(chosen.teams)} differ in environments, rollout steps or network on {task};"
             " allowed: methods that collect alike"
         )
     return replace(teams[0], method_name=method, method=chosen, teams=teams)

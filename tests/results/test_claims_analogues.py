@@ -11,6 +11,7 @@ from gpae.results.figures import curves
 from gpae.results.paper import Protocol
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
+SPREAD = {"maca_mappo": [-68.0, -67.0, -69.0], "happo": [-50.0, -51.0, -52.0]}
 PAPERS = [path.stem for path in sorted((PARAMS.folder / "claims").glob("*.csv"))]
 
 
@@ -39,7 +40,7 @@ def verdicts(study, experiment, task, scores, **changes):
 
 def test_an_analogues_number_is_shown_and_decides_nothing_and_its_ordering_is_tested(study):
     # the paper has 75.2 and 0.9 percent; of 10 episodes these win 30 and 10 percent
-    values, orderings = verdicts(study, "maca_table2", "5m_vs_6m", {"mappo": [3, 3, 4], "coma": [1, 1, 1]})
+    values, orderings = verdicts(study, "maca_table2", "5m_vs_6m", {"maca_mappo": [3, 3, 4], "maca_coma": [1, 1, 1]})
     assert {v.verdict for v in values.values() if v.method in ("MAPPO", "COMA")} == {"analogue"}
     mappo = values["MAPPO"]
     assert mappo.paper_value == 75.2 and mappo.measured_value == pytest.approx(100 / 3)
@@ -49,16 +50,15 @@ def test_an_analogues_number_is_shown_and_decides_nothing_and_its_ordering_is_te
 
 
 def test_an_analogues_ordering_may_fail(study):
-    _, orderings = verdicts(study, "maca_table2", "5m_vs_6m", {"mappo": [1, 1, 2], "coma": [6, 6, 7]})
+    _, orderings = verdicts(study, "maca_table2", "5m_vs_6m", {"maca_mappo": [1, 1, 2], "maca_coma": [6, 6, 7]})
     assert orderings["MAPPO", "COMA"].verdict == "ordering fails"
 
 
 def test_the_same_environments_numbers_are_compared(study):
-    """Spread: MAPPO -67.96 and COMA -109.09."""
-    scores = {"mappo": [-68.0, -67.0, -69.0], "coma": [-60.0, -61.0, -62.0]}
-    values, orderings = verdicts(study, "maca_table5", "simple_spread", scores)
-    assert (values["MAPPO"].verdict, values["COMA"].verdict) == ("consistent", "differs")
-    assert orderings["MAPPO", "COMA"].verdict == "ordering fails"
+    """Spread: MAPPO -67.96 and HAPPO -72.25."""
+    values, orderings = verdicts(study, "maca_table5", "simple_spread", SPREAD)
+    assert (values["MAPPO"].verdict, values["HAPPO"].verdict) == ("consistent", "differs")
+    assert orderings["MAPPO", "HAPPO"].verdict == "ordering fails"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_same_environments_numbers_are_compared(study):
     [("5m_vs_6m", 8_000_000, False), ("protoss_5_vs_5", 8_000_000, True), ("25m", 3_000_000, False)],
 )
 def test_a_budget_is_held_to_the_tasks_own_length(study, task, steps, short):
-    scores = {"mappo": [3, 3, 4], "coma": [1, 1, 1]}
+    scores = {"maca_mappo": [3, 3, 4], "maca_coma": [1, 1, 1]}
     changes = {"total_steps": steps, "evaluation_interval": steps // 2}
     _, orderings = verdicts(study, "maca_table2", task, scores, **changes)
     verdict = orderings["MAPPO", "COMA"]
@@ -75,19 +75,19 @@ def test_a_budget_is_held_to_the_tasks_own_length(study, task, steps, short):
 
 
 def test_tables_and_curves_say_what_an_analogue_is(study):
-    verdicts(study, "maca_table2", "5m_vs_6m", {"mappo": [3, 3, 4], "coma": [1, 1, 1]})
+    verdicts(study, "maca_table2", "5m_vs_6m", {"maca_mappo": [3, 3, 4], "maca_coma": [1, 1, 1]})
     said = " ".join(tables.notes(study.params, "tiny", "maca_table2"))
     assert "SMAX's tasks only resemble the paper's" in said and "3,000,000 on 25m; 10,000,000 on protoss_5" in said
     (panel,) = curves.by_task(study.params, "tiny", "maca_table2", study.root)
     assert not panel.marks and "Triangles" not in curves.caption_tasks(study.params, "tiny", "maca_table2")
-    verdicts(study, "maca_table5", "simple_spread", {"mappo": [-68.0, -67.0, -69.0], "coma": [-60.0, -61.0, -62.0]})
+    verdicts(study, "maca_table5", "simple_spread", SPREAD)
     assert "resemble" not in " ".join(tables.notes(study.params, "tiny", "maca_table5"))
     (panel,) = curves.by_task(study.params, "tiny", "maca_table5", study.root)
-    assert dict(panel.marks) == {"mappo": -67.96, "coma": -109.09}
+    assert dict(panel.marks) == {"maca_mappo": -67.96, "happo": -72.25}
 
 
 def test_what_cannot_be_had_here_says_why(study):
-    verdicts(study, "maca_table2", "5m_vs_6m", {"mappo": [3, 3, 4], "coma": [1, 1, 1]})
+    verdicts(study, "maca_table2", "5m_vs_6m", {"maca_mappo": [3, 3, 4], "maca_coma": [1, 1, 1]})
     found = claims.verdicts(study.params, "tiny", study.root)
     reasons = {v.task: v.reason for v in found if v.paper == "asae" and v.method == "QMIX"}
     assert {task for task, reason in reasons.items() if reason.startswith("not portable: ")} == {

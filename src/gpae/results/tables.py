@@ -25,6 +25,8 @@ MEANING = {
     "truncation_gap": "truncation gap, the joint distance minus the individual one (Eq. 9)",
     "individual_distance": "individual distance |c / λ − individual ratio|",
     "joint_distance": "joint distance |c / λ − joint ratio|",
+    "predators_reward": "the predators' mean reward a step",
+    "prey_reward": "the prey's mean reward a step",
     "advantage_gap": "advantage gap, the others' mean advantage minus the stopped agent's at the replaced steps",
     "advantage_gap_elsewhere": "advantage gap elsewhere, the same of an agent drawn at steps without replacement",
 }

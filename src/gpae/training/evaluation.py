@@ -32,7 +32,7 @@ def evaluate(job: Job) -> None:
     actors = [checkpoint.restore(job.checkpoints / str(update), job, like)["actor"] for update in points]
     episodes = play(trainer, jax.tree.map(lambda *leaves: jnp.stack(leaves), *actors))
     metadata = provenance.collect(job, wall_seconds=time.monotonic() - began, training=trained(job))
-    schema.write(_columns(job, points, episodes), job.evaluation, schema.EVALUATION, metadata)
+    schema.write(_columns(job, points, episodes), job.evaluation, schema.evaluation(job.score), metadata)
 
 
 def trained(job: Job) -> dict[str, Any]:
@@ -50,7 +50,14 @@ def play(trainer: Trainer, actors: Any) -> Episode:
         """The first episode of each environment, until the last of them has ended."""
         start_key, key = jax.random.split(key)
         runner = start(environment, start_key, batch, trainer.algorithm.hidden_size)
-        results = Episode(jnp.zeros(batch, jnp.float32), jnp.zeros(batch, jnp.int32), jnp.zeros(batch, bool))
+
+        def move(runner, key):
+            key, act_key, step_key = jax.random.split(key, 3)
+            policies, hidden = trainer.algorithm.act(params)(runner.actor_hidden, runner.view, runner.begins)
+            action = jnp.where(greedy, policies.mode(), policies.sample(act_key))
+            state, after = environment.step(step_key, runner.environment, action)
+            runner = runner._replace(environment=state, view=after.view, begins=after.done, actor_hidden=hidden)
+            return runner, key, after
 
         def unfinished(carry):
             _, _, over, _, steps = carry
@@ -58,14 +65,12 @@ def play(trainer: Trainer, actors: Any) -> Episode:
 
         def step(carry):
             runner, key, over, results, steps = carry
-            key, act_key, step_key = jax.random.split(key, 3)
-            policies, hidden = trainer.algorithm.act(params)(runner.actor_hidden, runner.view, runner.begins)
-            action = jnp.where(greedy, policies.mode(), policies.sample(act_key))
-            state, after = environment.step(step_key, runner.environment, action)
+            runner, key, after = move(runner, key)
             results = jax.tree.map(lambda old, new: jnp.where(over, old, new), results, after.episode)
-            runner = runner._replace(environment=state, view=after.view, begins=after.done, actor_hidden=hidden)
             return runner, key, over | after.done, results, steps + 1
 
+        nothing = jax.eval_shape(move, runner, key)[2].episode
+        results = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), nothing)
         carry = (runner, key, jnp.zeros(batch, bool), results, jnp.zeros((), jnp.int32))
         return jax.lax.while_loop(unfinished, step, carry)[3]
 
@@ -102,4 +107,4 @@ def _columns(job: Job, points: list[int], episodes: Episode) -> dict[str, Any]:
         "return": episodes.return_.ravel().astype(np.float64),
         "length": episodes.length.ravel().astype(np.int32),
         "won": episodes.won.ravel() if job.score == "win_rate_percent" else None,
-    }
+    } | ({"captured": episodes.captured.ravel().astype(np.float64)} if job.score == "capture_rate_percent" else {})

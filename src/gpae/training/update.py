@@ -15,11 +15,13 @@ import jax
 import jax.numpy as jnp
 
 from gpae.algorithms.base import Algorithm, Held, Metrics, State, joined
+from gpae.algorithms.competition import Competition
 from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError
 from gpae.environments.base import Environment
 from gpae.environments.registry import make
+from gpae.environments.teams import Seat, team_spec
 from gpae.plan import Job
 from gpae.training.rollout import Runner, collect, start
 
@@ -27,6 +29,15 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "policy_gradient": PolicyGradient,
     "value_decomposition": ValueDecomposition,
 }
+
+
+def algorithm_of(environment: Environment | Seat, job: Job) -> Algorithm:
+    """The learner of a job, or of a competition's teams together. Raises ValueError where it cannot have the task."""
+    if job.teams:
+        seats = [Seat(team_spec(environment.spec, team)) for team in range(len(job.teams))]
+        return Competition(environment.spec, [algorithm_of(*pair) for pair in zip(seats, job.teams, strict=True)])
+    algorithm = ALGORITHMS[job.method.algorithm]
+    return algorithm(environment, job.method, job.learner, job.network, job.updates)
 
 
 class TrainState(NamedTuple):
@@ -47,8 +58,7 @@ class Trainer:
         self.job, self.threads = job, threads
         try:
             self.environment: Environment = make(job.task.family, **job.environment)
-            algorithm = ALGORITHMS[job.method.algorithm]
-            self.algorithm = algorithm(self.environment, job.method, job.learner, job.network, job.updates)
+            self.algorithm = algorithm_of(self.environment, job)
         except ValueError as error:
             raise ConfigError(f"params/tasks/{job.task_name}.yaml: environment: {error}") from None
         axis = job.learner.seeds_axis

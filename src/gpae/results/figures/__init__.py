@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gpae.config import Params
 from gpae.results import schema
-from gpae.results.figures import curves, gap, panels, ratios, scores, style
+from gpae.results.figures import curves, gap, panels, ratios, scores, style, teams
 from gpae.results.figures.panels import Panel
 
 
@@ -31,6 +31,7 @@ KINDS = {
     "families": _curves(curves.by_family, 2, curves.caption_families),
     "gap": _curves(gap.shown, 2, gap.caption),
     "ratios": _curves(ratios.shown, 2, ratios.caption),
+    "teams": _curves(teams.shown, 3, teams.caption),
     "scores": Kind(scores.draw, curves.by_task, scores.caption),
 }
 
