@@ -10,8 +10,12 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-# glibc gives large blocks back to the system and faults them in again at every update; kept, training is faster.
-ALLOCATOR = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296:glibc.malloc.arena_max=1"
+# glibc gives large blocks back to the system and faults them in again at every update; kept, and in large pages,
+# training is faster.
+ALLOCATOR = ":".join(
+    f"glibc.malloc.{setting}"
+    for setting in ("mmap_threshold=4294967296", "trim_threshold=4294967296", "arena_max=1", "hugetlb=1")
+)
 
 
 def cores() -> int:
