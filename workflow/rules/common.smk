@@ -1,5 +1,6 @@
 """The plan of the chosen profile, and how a rule finds the job whose files it makes."""
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -46,6 +47,37 @@ BENCHMARKS = sorted(path.as_posix() for path in Path("artifacts/benchmarks").glo
 GPUS = int(has_gpu())
 if GPUS:
     os.environ["APPTAINER_NV"] = "1"  # what --nv does, where a rule runs in the container
+
+
+# What one run of snakemake makes, and another at the same time must not.
+RUN = f"gpae-{PROFILE}-{'all' if TRAINING else 'finished'}"
+LOCKS = []
+
+
+def finished():
+    return {path for path in (*TRAINED, *EVALUATED) if Path(path).exists()}
+
+
+FINISHED = finished()
+
+
+def alone():
+    """Takes the lock of this run, which the system takes back however this process ends.
+
+    A run that began while another made results would remove these and make them again: it did not know of them when
+    it looked for what is missing.
+    """
+    LOCKS.append(open(Path(".snakemake", f"{RUN}.lock"), "w"))
+    try:
+        fcntl.flock(LOCKS[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError(f"{RUN}: another snakemake is at it in this folder; wait for its end, or stop it") from None
+    if finished() != FINISHED:
+        raise WorkflowError(f"{RUN}: another snakemake has just finished some of it; give the same command again")
+
+
+onstart:
+    alone()
 
 
 wildcard_constraints:
