@@ -63,12 +63,13 @@ def test_a_network_says_the_same_of_the_pieces_and_learns_from_no_further_back()
     whole = window()
     actor = Actor(SPEC, Network(width=H, layers=1, recurrent=True))
 
+    @jax.jit
     def unrolled(params, window):
         view = window.view
         return actor.apply(params, window.actor_hidden, view.observation[:-1], view.available[:-1], window.begins[:-1])
 
     view, hidden = whole.view, whole.actor_hidden
-    params = actor.init(jax.random.PRNGKey(0), hidden, view.observation, view.available, whole.begins)
+    params = jax.jit(actor.init)(jax.random.PRNGKey(0), hidden, view.observation, view.available, whole.begins)
     policies, states = unrolled(params, whole)
     pieces, _ = chunked(whole, frozen(), states, states, 3)
     expected = policies.log_prob(whole.action)
@@ -84,7 +85,7 @@ def test_a_network_says_the_same_of_the_pieces_and_learns_from_no_further_back()
             view = window.view._replace(observation=window.view.observation.at[0].set(observation))
             return unrolled(params, window._replace(view=view))[0].log_probs[-1].sum()
 
-        return float(jnp.abs(jax.grad(of)(window.view.observation[0])[:, -1]).max())
+        return float(jnp.abs(jax.jit(jax.grad(of))(window.view.observation[0])[:, -1]).max())
 
     quiet = whole._replace(begins=jnp.zeros_like(whole.begins))
     assert last(quiet) > 0
@@ -95,4 +96,4 @@ def test_a_network_says_the_same_of_the_pieces_and_learns_from_no_further_back()
         moved = chunked(quiet._replace(view=view), frozen(), states, states, 3)[0]
         return unrolled(params, moved)[0].log_probs[:, :, B:].sum()
 
-    assert not np.any(jax.grad(beyond)(quiet.view.observation[0]))
+    assert not np.any(jax.jit(jax.grad(beyond))(quiet.view.observation[0]))

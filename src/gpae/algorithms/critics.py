@@ -5,12 +5,14 @@ lambda-returns: from V or EQ for V and EQ; from EQ for the Q of which EQ is the 
 of the actions taken where it is a mixture of the agents' (Sarsa).
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from gpae.algorithms.drawn_critics import DrawnMixture, DrawnValues
 from gpae.algorithms.estimation import ESTIMATORS
+from gpae.algorithms.judgement import Critic, Judged, Own, at_once, before, beyond, in_time
 from gpae.algorithms.window import Window
 from gpae.config import Network, PolicyGradientMethod
 from gpae.environments.base import Discrete, Spec
@@ -19,39 +21,6 @@ from gpae.networks.actor_critic import CounterfactualCritic, Joint
 from gpae.networks.critics import ActionCritic, LocalCritic
 from gpae.networks.policies import Policy, action_features
 from gpae.networks.q_network import QNetwork
-
-
-class Judged(NamedTuple):
-    """What a critic says of a window of T steps.
-
-    value: [T + 1, N, B], from which targets go on; fitted: [T, N, B], what is fitted to them
-    own: [M, T, N, B, A], the values of every own action beside M joint actions of the others; None of V and EQ
-    states: [T + 1, N, B, H], hidden states after each step
-    """
-
-    value: jax.Array
-    fitted: jax.Array
-    own: jax.Array | None
-    states: jax.Array
-
-
-class Critic(Protocol):
-    """Pure functions of the critic's parameters."""
-
-    def init(self, key: jax.Array, window: Window) -> Any:
-        """Parameters, from a window (of any values) of the shapes that it is to see."""
-
-    def judge(self, key: jax.Array, params: Any, window: Window, policies: Policy) -> Judged:
-        """policies: [T + 1, N, B]; the action after the last step is drawn from them and never executed."""
-
-    def fitted(self, params: Any, window: Window, policy: jax.Array) -> jax.Array:
-        """Judged.fitted once more, with a gradient; policy: [T, N, B, A], features."""
-
-
-def _beyond(key: jax.Array, window: Window, policies: Policy) -> jax.Array:
-    """The window's actions and one more, [T + 1, N, B, ...]."""
-    last = jax.tree.map(lambda leaf: leaf[-1:], policies)
-    return jnp.concatenate([window.action, last.sample(key)])
 
 
 def _taken(values: jax.Array, action: jax.Array) -> jax.Array:
@@ -78,7 +47,7 @@ class Values:
         return self.module.init(key, *self._seen(window, features, window.action))
 
     def judge(self, key, params, window, policies):
-        seen = self._seen(window, policies.features(), _beyond(key, window, policies))
+        seen = self._seen(window, policies.features(), beyond(key, window, policies))
         value, states = self.module.apply(params, *seen)
         return Judged(value, value[:-1], None, states)
 
@@ -104,33 +73,23 @@ class ActionValues:
 
     def judge(self, key, params, window, policies):
         beyond_key, sample_key = jax.random.split(key)
-        q, states = self._q(params, window, _beyond(beyond_key, window, policies))
-        value, own = (policies.features() * q).sum(-1), q[None, :-1]
+        q, states = self._q(params, window, beyond(beyond_key, window, policies))
+        chances, values = policies.features(), q[None, :-1]
         if self.samples:
-            before = jnp.concatenate([window.critic_hidden[None], states[:-2]])
-            own = self._sampled(sample_key, params, window, jax.tree.map(lambda leaf: leaf[:-1], policies), before)
-        return Judged(value, _taken(q[:-1], window.action), own, states)
+            taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
+            values = self._sampled(sample_key, params, window, taken, before(window, states[:-1]))
+        own = Own(values, chances[:-1], window.action)
+        return Judged((chances * q).sum(-1), _taken(q[:-1], window.action), own, states)
 
-    def _sampled(self, key, params, window: Window, policies: Policy, before: jax.Array) -> jax.Array:
-        """Q [M, T, N, B, A] beside M draws of the others' actions, each step by itself.
-
-        before: [T, N, B, H], hidden states before each step, in which the actions up to there were those taken
-        """
-
-        steps, agents, batch = window.action.shape
-
-        def at_once(x, axis):
-            """[T, ..., B, ...] with the environments in `axis` -> [..., T B, ...]."""
-            x = jnp.moveaxis(x, 0, axis - 1)
-            return x.reshape(*x.shape[: axis - 1], steps * batch, *x.shape[axis + 1 :])
-
-        hidden, state = at_once(before, 2), at_once(window.view.state[:-1], 1)[None]
-        begins, available = window.begins[:-1].reshape(1, -1), window.view.available[:-1]
+    def _sampled(self, key, params, window: Window, policies: Policy, hidden: jax.Array) -> jax.Array:
+        """Q [M, T, N, B, A] beside M draws of the others' actions; hidden: [T, N, B, H], before each step."""
+        steps, available = len(window.action), window.view.available[:-1]
+        hidden, state = at_once(hidden, 2)[0], at_once(window.view.state[:-1], 1)
+        begins = window.begins[:-1].reshape(1, -1)
 
         def of_sample(key):
-            features = at_once(action_features(policies.sample(key), available), 2)[None]
-            q, _ = self.module.apply(params, hidden, state, features, begins)
-            return jnp.moveaxis(q.reshape(agents, steps, batch, -1), 1, 0)
+            features = at_once(action_features(policies.sample(key), available), 2)
+            return in_time(self.module.apply(params, hidden, state, features, begins)[0], steps)
 
         return jax.lax.map(of_sample, jax.random.split(key, self.samples))
 
@@ -166,8 +125,8 @@ class MixedValues:
         return Mixed(agent, self.mixer.init(mixer_key, value, view.state))
 
     def judge(self, key, params, window, policies):
-        q, team, states = self._q(params, window, _beyond(key, window, policies))
-        return Judged(team, team[:-1], q[None, :-1], states)
+        q, team, states = self._q(params, window, beyond(key, window, policies))
+        return Judged(team, team[:-1], Own(q[None, :-1], policies.features()[:-1], window.action), states)
 
     def fitted(self, params, window, policy):
         return self._q(params, window, window.action)[1]
@@ -175,12 +134,17 @@ class MixedValues:
 
 def make(method: PolicyGradientMethod, spec: Spec, network: Network) -> Critic:
     """The critic of a method; raises ValueError where it needs discrete actions and the task has others."""
-    module = ESTIMATORS[method.estimator].critic(spec, network)
-    if not isinstance(module, ActionCritic | QNetwork):
-        return Values(module)
-    if not isinstance(spec.actions, Discrete):
-        raise ValueError(f"{method.label} needs discrete actions; {spec.name} has continuous ones")
+    estimator, discrete = method.estimator, isinstance(spec.actions, Discrete)
+    module = ESTIMATORS[estimator].critic(spec, network)
     if isinstance(module, ActionCritic):
-        return ActionValues(module, method.joint_samples if method.estimator == "marginal" else 0)
-    monotonic = mixers.Monotonic(method.mixer_embedding, method.hypernet_width, method.mixer_init_scale)
-    return MixedValues(module, mixers.Sum() if method.estimator == "sum" else monotonic)
+        if estimator == "marginal" and not discrete:
+            raise ValueError(f"{method.label} needs discrete actions; {spec.name} has continuous ones")
+        samples = method.joint_samples if estimator == "marginal" else 0
+        drawn = DrawnValues(CounterfactualCritic(spec, network), method.action_samples)
+        return ActionValues(module, samples) if discrete else drawn
+    if isinstance(module, QNetwork):
+        monotonic = mixers.Monotonic(method.mixer_embedding, method.hypernet_width, method.mixer_init_scale)
+        mixer = mixers.Sum() if estimator == "sum" else monotonic
+        drawn = DrawnValues(LocalCritic(spec, network), method.action_samples)
+        return MixedValues(module, mixer) if discrete else DrawnMixture(drawn, mixer)
+    return Values(module)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gpae.advantages import coma, dae, gpae, marginal, ratios, traces
+from gpae.algorithms.judgement import Own
 from gpae.algorithms.window import Window, has_choice
 from gpae.config import PolicyGradientMethod
 from gpae.networks.actor_critic import CounterfactualCritic, ValueCritic
@@ -27,8 +28,7 @@ class Samples(NamedTuple):
     value: [T, N, B], V, EQ or the team's Q; bootstrap: [N, B], the same after the last step
     trace: [T, N, B], lambda inside; ratio: trace / lambda
     expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
-    own: [M, T, N, B, A], the values of every own action beside M joint actions of the others, for one that needs them
-    policy: [T, N, B, A], probabilities; action: int32 [T, N, B]
+    own: the values of an agent's own actions, for one that needs them
     """
 
     reward: jax.Array
@@ -38,9 +38,7 @@ class Samples(NamedTuple):
     trace: jax.Array
     ratio: jax.Array
     expected_reward: jax.Array | None = None
-    own: jax.Array | None = None
-    policy: jax.Array | None = None
-    action: jax.Array | None = None
+    own: Own | None = None
 
 
 def _traced(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
@@ -57,11 +55,11 @@ def _difference(samples: Samples, method: PolicyGradientMethod, gamma: float) ->
 
 
 def _counterfactual(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    return coma.counterfactual(samples.own[0], samples.policy, samples.action)
+    return coma.counterfactual(samples.own.values[0], samples.own.chances, samples.own.chosen)
 
 
 def _marginal(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    return marginal.advantage(samples.own, samples.policy, samples.action)
+    return marginal.advantage(*samples.own)
 
 
 class Estimator(NamedTuple):

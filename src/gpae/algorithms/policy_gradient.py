@@ -173,11 +173,12 @@ class PolicyGradient:
         judged = self.critic.judge(freeze_key, networks["critic"], window, policies)
         value, own = judged.value, judged.own
         if scale is not None:
-            value, own = jax.tree.map(scale.original, (value, own))
+            value = scale.original(value)
+            own = own and own._replace(values=scale.original(own.values))
         taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
         log_prob, features = taken.log_prob(window.action), taken.features()
         active = has_choice(window).astype(jnp.float32) if self.masks else None
-        beside = {"own": own, "policy": features, "action": window.action}
+        beside = {"own": own}
         if self.reward_model:
             drawn = reward_key, self.method.action_samples, self.spec
             beside["expected_reward"] = rewards.expected(
