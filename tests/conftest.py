@@ -1,7 +1,41 @@
 """Every test computes as a job does: one thread, pinned random bits, the repository's compilation cache."""
 
 import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
 
 from gpae import runtime
 
 os.environ.update({name: value for name, value in runtime.settings(1).items() if name != "GLIBC_TUNABLES"})
+
+COUNTS = pytest.StashKey[Counter]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--record", type=Path, help="Where to keep how often each fault was injected and survived, a CSV.")
+
+
+@pytest.fixture
+def record(request):
+    """record(fault, times): what a test has put in and seen survived."""
+    counts = request.config.stash.setdefault(COUNTS, Counter())
+
+    def add(fault: str, times: int = 1) -> None:
+        counts[fault] += times
+
+    return add
+
+
+def pytest_sessionfinish(session):
+    """Where all was survived; what has not been tried now keeps its row."""
+    path, counts = session.config.getoption("--record"), session.config.stash.get(COUNTS, None)
+    if path and counts and not session.testsfailed:
+        import pandas as pd
+
+        rows = pd.DataFrame(counts.items(), columns=["fault", "survived"])
+        if path.exists():
+            known = pd.read_csv(path)
+            rows = pd.concat([known[~known["fault"].isin(rows["fault"])], rows])
+        rows.sort_values("fault").to_csv(path, index=False)
