@@ -260,13 +260,13 @@ def test_a_film_plays_when_asked(visit):
 
 
 def test_in_print_all_is_there_and_curves_are_images(visit):
-    page = visit(color_scheme="dark")
+    page = visit(width=794, color_scheme="dark")  # A4
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert page.locator("details:not([open])").count() == 0
     assert not page.locator("#filter, nav, .charts").filter(visible=True).count()
     assert page.locator(".still img").first.is_visible()
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 1400
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 794
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details:not([open])").count() > 3
     assert len(page.pdf(format="A4", page_ranges="1-2")) > 20_000
