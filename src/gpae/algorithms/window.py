@@ -71,7 +71,7 @@ def empty_window(spec: Spec, hidden_size: int, critic_hidden_size: int) -> Windo
 
 def has_choice(window: Window) -> jax.Array:
     """bool [T, N, B]: several actions are available, as to nobody who is dead; of discrete actions."""
-    return window.view.available[: len(window.reward)].sum(axis=-1) > 1
+    return window.view.available[:-1].sum(axis=-1) > 1
 
 
 class Replay(NamedTuple):
