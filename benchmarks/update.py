@@ -46,25 +46,27 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
 
     @jax.jit
     def freeze(window, policies):
-        return algorithm._freeze(key, learner.actor.params, learner.critic.params, window, policies)
+        taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
+        value = algorithm.critic.judge(key, learner.critic.params, window, policies).value
+        return taken.features(), taken.log_prob(window.action), value
 
-    policies, log_prob, value, _ = freeze(window, rollout.policies)
+    features, log_prob, value = freeze(window, rollout.policies)
     filled, settings = jnp.ones(window.reward.shape[1], bool), job.learner
 
     @jax.jit
     def estimated(window, log_prob, value):
-        return estimate(job.method, settings.gamma, settings.lam, window, log_prob, value, filled, None)[0]
+        return estimate(job.method, settings.gamma, settings.lam, window, log_prob, value, filled, None, {})[0]
 
     found = estimated(window, log_prob, value)
-    frozen = Frozen(log_prob, policies.features(), value[:-1], found.advantage, found.target, found.weight)
-    losses = (algorithm._actor_loss, algorithm._critic_loss)
+    frozen = Frozen(log_prob, features, value[:-1], found.advantage, found.target, found.weight)
+    losses = {"actor": algorithm._actor_loss, "critic": algorithm._critic_loss}
 
     def epochs():
         def both(networks):
             steps = (key, (window, frozen), settings.epochs, settings.minibatches)
             return [
-                descent.descend(loss, algorithm.optimiser, trained, *steps)[0]
-                for loss, trained in zip(losses, networks, strict=True)
+                descent.descend(loss, algorithm.optimisers[name], trained, *steps)[0]
+                for (name, loss), trained in zip(losses.items(), networks, strict=True)
             ]
 
         return jax.jit(both)

@@ -44,7 +44,8 @@ def played():
     @jax.jit
     def play():
         state = competition.init(state_key)
-        runner = start(environment, start_key, BATCH, competition.hidden_size)
+        sizes = competition.hidden_size, competition.critic_hidden_size
+        runner = start(environment, start_key, BATCH, *sizes)
         return state, collect(environment, competition.explore(state), key, runner, STEPS)[1]
 
     return competition, *play()
