@@ -154,6 +154,15 @@ def test_a_label_of_one_table_is_found_under_its_method(study):
     assert label != job.method.label and rows and set(rows) == {"gpae_off"}
 
 
+def test_methods_that_share_a_label_are_told_apart(study):
+    study.profile("tiny", ["3m"], ["mappo"], seeds=2)
+    other = (study.params.folder / "methods" / "coma.yaml").read_text()
+    (study.params.folder / "methods" / "a_coma.yaml").write_text(other)
+    text = page(study)
+    row = re.search(r'<tr class="claim" [^>]*data-table="table2" [^>]*data-method="([^"]*coma[^"]*)"', text)
+    assert "a_coma" not in row[1].split() and ">COMA (a_coma)</option>" in text and ">COMA (coma)</option>" in text
+
+
 def test_papers_are_those_of_the_claims_files(study):
     folder_of_claims = study.params.folder / "claims"
     for path in folder_of_claims.glob("*"):

@@ -94,7 +94,7 @@ def _place(cell: Cell | None, verdicts: Verdicts, context: Context) -> Place | N
     found = verdicts.cell(cell.experiment, cell.task, cell.metric, cell.method) if cell.paper else None
     marks = context.facets.mark(
         task=cell.task_name,
-        method=cell.method_name or context.facets.method(cell.method),
+        method=cell.method_name or context.facets.method(cell.method, cell.experiment),
         verdict=[slug(found.verdict.verdict)] if found else [],
     )
     # a task that this experiment leaves out may have been run for another

@@ -4,6 +4,7 @@ Every item of the page carries its values as data attributes; one without an att
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from markupsafe import Markup
@@ -53,22 +54,24 @@ class Facets:
         """The papers that an experiment is for: whose numbers it holds its own against, or whose sentences name it."""
         return self._papers.get(experiment, [])
 
-    def task(self, label: str) -> str:
-        """The name in params/ of a task as a paper or a table calls it; else a value of its own."""
-        return self._name("task", label, {})
+    def task(self, label: str) -> list[str]:
+        """The names in params/ of what a paper or a table calls so; else a value of its own."""
+        return self._names("task", label)
 
-    def method(self, label: str, experiment: str = "") -> str:
-        """The same of a method, which an experiment may give another label."""
-        return self._name("method", label, self.params.experiment(experiment).labels if experiment else {})
+    def method(self, label: str, experiment: str = "") -> list[str]:
+        """The same of a method; an experiment's own come first, which it may give another label."""
+        if experiment:
+            about = self.params.experiment(experiment)
+            for name in about.methods:
+                if about.labels.get(name, self.labels["method"].get(name)) == label:
+                    return [name]
+        return self._names("method", label)
 
-    def _name(self, facet: str, label: str, renamed: dict[str, str]) -> str:
-        known = self.labels[facet]
-        found = [name for name, text in renamed.items() if text == label]
-        found += [name for name, text in known.items() if label in (name, text)]
-        if found:
-            return found[0]
-        self.labels[facet].setdefault(slug(label), label)
-        return slug(label)
+    def _names(self, facet: str, label: str) -> list[str]:
+        found = [name for name, text in self.labels[facet].items() if label in (name, text)]
+        if not found:
+            self.labels[facet][slug(label)] = label
+        return found or [slug(label)]
 
     def mark(self, **values: str | Iterable[str]) -> Markup:
         """`data-item` and an attribute a facet; what is marked here can be chosen."""
@@ -81,11 +84,13 @@ class Facets:
         return Markup(" ".join(parts))
 
     def options(self) -> dict[str, dict[str, str]]:
-        """{facet: {value: label}} of what was marked, in the order of params/."""
-        return {
-            facet: {name: label for name, label in {**self.labels[facet], **found}.items() if name in found}
-            for facet, found in self.found.items()
-        }
+        """{facet: {value: label}} of what was marked, in the order of params/; a name beside a label that two share."""
+        found = {}
+        for facet, values in self.found.items():
+            labels = {name: label for name, label in {**self.labels[facet], **values}.items() if name in values}
+            often = Counter(labels.values())
+            found[facet] = {name: f"{label} ({name})" if often[label] > 1 else label for name, label in labels.items()}
+        return found
 
 
 def _names(params: Params, group: str) -> list[str]:

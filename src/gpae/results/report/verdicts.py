@@ -92,7 +92,8 @@ class Number:
 
 def _number(place: int, verdict: Verdict, context: Context) -> Number:
     facets = context.facets
-    names = [facets.method(label, verdict.experiment) for label in (verdict.method, verdict.other) if label]
+    labels = [label for label in (verdict.method, verdict.other) if label]
+    names = [name for label in labels for name in facets.method(label, verdict.experiment)]
     table = verdict.experiment or slug(f"{verdict.paper} table {verdict.table}")
     facets.labels["table"].setdefault(
         table, f"{verdict.paper.upper()}, table {verdict.table}: not rebuilt in this profile"
