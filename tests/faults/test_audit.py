@@ -1,0 +1,85 @@
+"""`gpae audit` on real results: the same bits, a result that was tampered with, and the test for other machines."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from faultlab import PROFILE
+
+from gpae import audit
+from gpae.results import provenance, schema
+
+
+def audit_of(lab, jobs: int) -> tuple[int, pd.DataFrame]:
+    """Exit code and table of the command, which changes nothing else."""
+    before = lab.finished()
+    command = [sys.executable, "-m", "gpae", "audit", "--profile", PROFILE, "--jobs", str(jobs), "--write"]
+    code, error = lab.run(*command)
+    assert lab.finished() == before, error
+    found = pd.read_csv(lab.at(f"artifacts/{PROFILE}/audit.csv"), keep_default_na=False)
+    return code, found.set_index("seeds").sort_index()
+
+
+def test_one_bit_that_is_not_the_trainings_is_found(whole, tmp_path):
+    lab = whole.copy(tmp_path / "lab")
+    for job in lab.jobs:
+        rows, about = schema.read(lab.at(job.evaluation), schema.EVALUATION)
+        rows.loc[7, "return"] = np.nextafter(rows.loc[7, "return"], 9)
+        schema.write(rows, lab.at(job.evaluation), schema.EVALUATION, about)
+    code, found = audit_of(lab, 1)
+    assert code == 1 and found["verdict"].tolist() == ["other bits"]
+    assert found["differs"].iloc[0].startswith("evaluations: return, row 7: ")  # and the metrics are the same
+    assert "cores 1" in found["made on"].iloc[0] and found["made on"].iloc[0] == found["made again on"].iloc[0]
+
+
+@pytest.mark.slow
+def test_true_results_have_the_same_bits(whole, tmp_path):
+    code, found = audit_of(whole.copy(tmp_path / "lab"), 9)
+    assert code == 0 and found["verdict"].tolist() == ["same bits"] * 2 and found["differs"].tolist() == [""] * 2
+
+
+def test_nothing_to_audit_is_told(lab):
+    code, error = lab.run(sys.executable, "-m", "gpae", "audit", "--profile", PROFILE)
+    assert code == 2 and error == (
+        f"gpae: artifacts/{PROFILE}: nothing is finished; make it with: gpae train and gpae evaluate\n"
+    )
+
+
+def audited(whole, apart, **changes) -> audit.Audit:
+    _, about = schema.read(whole.at(whole.job.evaluation), schema.EVALUATION)
+    shape = provenance.shape(about)
+    one = audit.Audit(whole.job, shape, shape, "abc", "", "metrics: entropy, row 0: 1 then, 2 now", np.asarray(apart))
+    return replace(one, **changes)
+
+
+def test_other_bits_stand_on_another_shape_alone(whole):
+    here = audited(whole, [0.0, 0.1])
+    assert here.verdict == "other bits" and not audit.told([here])[1]
+    there = replace(here, other_shape="cores 2, not 1")
+    assert there.verdict == "other shape" and audit.told([there])[1]
+    assert "p = 1" in audit.told([there])[2][-1]
+
+
+def test_scores_that_are_all_lower_are_refused(whole):
+    lower = [audited(whole, [-3.0, -2.0, -4.0], other_shape="device A, not B") for _ in range(4)]
+    _, stands, lines = audit.told(lower)
+    assert not stands and "4 jobs, 12 seeds on another shape: p = 0.00" in lines[-1]
+
+
+def test_the_test_refuses_no_more_than_its_level():
+    rng = np.random.default_rng(0)
+    p = [audit.exchangeable([rng.normal(size=3), 9 * rng.normal(size=3)]) for _ in range(600)]
+    assert np.mean(np.array(p) <= 0.05) < 0.08 and np.mean(p) > 0.4
+    assert audit.exchangeable([np.zeros(3)]) == 1.0 and audit.exchangeable([np.array([0.7])]) == 1.0
+
+
+def test_a_shape_says_what_differs():
+    one = {"platform": "cpu", "processor": "A", "cores": 1, "versions": dict.fromkeys(provenance.PACKAGES, "1")}
+    shape = provenance.shape(one)
+    assert shape.differs(provenance.shape(one)) == ""
+    assert shape.differs(provenance.shape(one | {"processor": "B"})) == "device A, not B"
+    assert shape.differs(provenance.shape(one | {"versions": one["versions"] | {"jax": "2"}})) == "jax 1, not 2"
+    assert provenance.shape({}).differs(provenance.shape({})) == "platform unknown, not unknown"
+    assert set(provenance.machine()["settings"]) == set(provenance.SETTINGS)
