@@ -82,7 +82,8 @@ def commands(output: str) -> list[str]:
 
 
 def training(jobs: list[Job]) -> list[str]:
-    return sorted(f"gpae {step} {job.selector}" for step in ("train", "evaluate") for job in jobs)
+    options = {"train": " --threads 1", "evaluate": ""}
+    return sorted(f"gpae {step} {job.selector}{also}" for step, also in options.items() for job in jobs)
 
 
 def results(profile: str, frames: bool = True) -> list[str]:
