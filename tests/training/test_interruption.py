@@ -24,6 +24,7 @@ def leaves(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
 
 
+@pytest.mark.slow  # tests/faults has shorter trainings killed
 def test_five_kills_leave_no_trace(workspace, tmp_path):
     space = workspace(updates=1200, points=30)
     assert space.run("train")[0] == 0

@@ -46,7 +46,7 @@ PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if pat
 BENCHMARKS = sorted(path.as_posix() for path in Path("artifacts/benchmarks").glob("*/*.csv"))
 GPUS = int(has_gpu())
 if GPUS:
-    os.environ["APPTAINER_NV"] = "1"  # what --nv does, where a rule runs in the container
+    os.environ.update(APPTAINER_NV="1")  # what --nv does, where a rule runs in the container
 
 
 # What one run of snakemake makes, and another at the same time must not.

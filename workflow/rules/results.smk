@@ -79,12 +79,7 @@ rule report:
         rules.verify.output,
         "artifacts/{profile}/frames" if TRAINING or Path(f"artifacts/{PROFILE}/frames").exists() else [],
     output:
-        report(
-            directory("artifacts/{profile}/report"),
-            htmlindex="index.html",
-            caption="../report/report.rst",
-            category="Report",
-        ),
+        directory("artifacts/{profile}/report"),
         "artifacts/{profile}/ro-crate-metadata.json",
     log:
         "logs/{profile}/report.log",

@@ -98,13 +98,12 @@ class Trainer:
     def shapes(self) -> tuple[TrainState, Metrics]:
         """Of a state and of an update's metrics."""
 
-        def one(seed):
-            state, held, metrics = self._begin_one(self._init_one(seed))
-            fitted = [fit(state.learner, held) for fit in self.algorithm.fits.values()]
-            learner, metrics = joined(state.learner, metrics, fitted)
-            return state._replace(learner=learner), metrics
-
-        return jax.eval_shape(jax.vmap(one), jnp.asarray(self.job.seeds, jnp.int32))
+        state = jax.eval_shape(self.init, jnp.asarray(self.job.seeds, jnp.int32))
+        lanes = jax.eval_shape(self._apart, state)
+        after, held, metrics = jax.eval_shape(self._begin, lanes[0])
+        fitted = [jax.eval_shape(fit, after.learner, held) for fit in self._fits]
+        learner, metrics = joined(after.learner, metrics, fitted)
+        return jax.eval_shape(self._together, [(after._replace(learner=learner), metrics)] * len(lanes))
 
     def _lanes(self, state: TrainState) -> list[TrainState]:
         if self.side_by_side:
