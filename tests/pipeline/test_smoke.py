@@ -5,7 +5,8 @@ from checkout import results, training
 from gpae.results import schema
 
 PARQUET = ("scores.parquet", "summary.parquet", "diagnostics.parquet")
-KEPT = (*PARQUET, "tables", "figures", "frames", "verdicts.csv", "verdicts-text.csv", "report", "ro-crate-metadata.json")
+FOLDERS = ("tables", "figures", "frames", "report")
+KEPT = (*PARQUET, *FOLDERS, "verdicts.csv", "verdicts-text.csv", "ro-crate-metadata.json")
 
 
 def test_an_interrupted_run_goes_on_to_the_end(interrupted, smoke):

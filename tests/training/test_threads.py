@@ -52,7 +52,7 @@ def trained(job: plan.Job, threads: int, updates: int = 3):
     return state, metrics
 
 
-@pytest.mark.parametrize("method", ["gpae_off", "dae"])
+@pytest.mark.parametrize("method", ["gpae_off", pytest.param("dae", marks=pytest.mark.slow)])
 def test_seeds_and_fits_at_the_same_time_are_the_same_to_the_last_bit(method):
     job = plan.job(PARAMS, "smoke", method, "3m", (0, 1, 2))
     for one, other in zip(*(jax.tree.leaves(trained(job, threads)) for threads in (1, 4)), strict=True):
