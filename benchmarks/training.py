@@ -1,7 +1,7 @@
 """Training speed of our MAPPO and of JaxMARL's own script, with the same hyperparameters and the same network.
 
-Each side runs in processes of its own, in turn, as its users run it: ours under `gpae.runtime` with the job's own
-number of threads, JaxMARL's script (baselines/MAPPO/mappo_rnn_smax.py of tag v0.1.0, unchanged, with logging left out)
+Each side runs in processes of its own, in turn, as its users run it: ours under `gpae.runtime` with a thread a core, as
+`gpae train` does, JaxMARL's script (baselines/MAPPO/mappo_rnn_smax.py of tag v0.1.0, unchanged, with logging left out)
 under XLA's defaults, which are all cores. Compilation is not counted. The script is not part of this repository: name a
 checkout of FLAIROx/JaxMARL in JAXMARL_CHECKOUT.
 """
@@ -106,7 +106,7 @@ def measure(side: str, request: dict) -> dict[str, float]:
             method=replace(job.method, **request.get("changes", {})),
             seeds=tuple(range(request.get("seeds", 1))),
         )
-        run = _ours(job, updates, request["threads"])
+        run = _ours(job, updates, request.get("threads", 1))
     wall, cpu = time.perf_counter(), time.process_time()
     run()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -155,7 +155,7 @@ def training_speed(tasks: tuple[str, ...] = TASKS, repeats: int = 2, updates: in
     """MAPPO here against JaxMARL's script; size: environments."""
     rows = []
     for task in tasks:
-        job, request = _job(task), {"task": task, "updates": updates}
+        job, request = _job(task), {"task": task, "updates": updates, "threads": runtime.cores()}
         sides = [("ours", request), ("peer", request)]
         steps = (job.steps_per_update,) * 2
         rows += _compare("MAPPO against JaxMARL's", task, job.learner.environments, steps, sides, repeats)
