@@ -61,7 +61,13 @@ def test_told_to_stop_it_saves_and_asks_to_be_started_again(workspace):
     assert int(space.states()[-1]) >= first and not space.job.metrics.exists()
 
 
-@pytest.mark.parametrize("there", [(), ("checkpoints",), ("metrics",), ("checkpoints", "metrics")])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "there",
+    [(), ("checkpoints",), pytest.param(("metrics",), marks=SLOW), pytest.param(("checkpoints", "metrics"), marks=SLOW)],
+)
 def test_an_end_interrupted_between_its_files_is_ended(workspace, there):
     """Both wait in the unfinished folder until both have their names; somebody may have removed either."""
     space = workspace()
