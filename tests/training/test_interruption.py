@@ -66,7 +66,12 @@ SLOW = pytest.mark.slow
 
 @pytest.mark.parametrize(
     "there",
-    [(), ("checkpoints",), pytest.param(("metrics",), marks=SLOW), pytest.param(("checkpoints", "metrics"), marks=SLOW)],
+    [
+        (),
+        ("checkpoints",),
+        pytest.param(("metrics",), marks=SLOW),
+        pytest.param(("checkpoints", "metrics"), marks=SLOW),
+    ],
 )
 def test_an_end_interrupted_between_its_files_is_ended(workspace, there):
     """Both wait in the unfinished folder until both have their names; somebody may have removed either."""
