@@ -333,7 +333,8 @@ class Claims:
 class Layout:
     """Where a method's cells stand in a table. Axes but `task` and `method` are the method's keys of that name.
 
-    quantities: what stands side by side in a cell: `score`, or training quantities of the metrics files
+    quantities: what stands side by side in a cell: `score`, `curve_score` (the learning curve's mean), or training
+        quantities of the metrics files
     """
 
     rows: Literal["task", "method", "trace", "eta"] = "task"

@@ -197,6 +197,19 @@ def over_training(diagnostics: pd.DataFrame) -> pd.DataFrame:
     return found.assign(value=found["value"] / found["updates"])
 
 
+def over_curve(scores: pd.DataFrame) -> pd.DataFrame:
+    """As `over_training` of the quantity `curve_score`: the mean of a seed's learning curve, of the reported policy."""
+
+    def of_seed(curve: pd.DataFrame) -> pd.Series:
+        curve = curve.sort_values("evaluation")
+        steps, values = curve["env_steps"].to_numpy(float), curve["score"].to_numpy(float)
+        return pd.Series({"value": statistics.area(steps, values, steps[-1]), "env_steps": steps[-1]})
+
+    rows = reported(scores)
+    found = [(*cell, "curve_score", *of_seed(rows)) for cell, rows in rows.groupby([*_KEY, "seed"])]
+    return pd.DataFrame(found, columns=[*_KEY, "seed", "quantity", "value", "env_steps"])
+
+
 def reported(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of the policy that tables and curves show: of a method that samples this one, else the greedy one."""
     samples = (rows["policy"] == "sampled").groupby([rows[name] for name in _KEY]).transform("any")

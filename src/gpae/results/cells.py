@@ -15,7 +15,7 @@ from gpae.results.paper import Value, of_experiment
 NOT_RUN, NOT_SELECTED, NOT_HERE = "not run", "not in this profile", "method not in this project"
 NOT_FOR_IT = "the method cannot run on such tasks"
 NOT_MEASURED = "run, but there is no such quantity"
-SCORE = "score"
+SCORE, CURVE = "score", "curve_score"  # at the last evaluation; mean of the learning curve
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Cell:
     """One task, method and quantity.
 
     family, task, method: labels; task_name, method_name: in params/, the latter empty for a method of the paper alone
-    metric: as in params/claims: the family's score, or a training quantity of the metrics files
+    metric: as in params/claims: the family's score, its learning curve's mean, or a training quantity of the metrics
     budget, planned_seeds: what the profile asks for, environment steps and seeds; 0 where it asks for nothing
     env_steps, seeds, mean .. high: of a score as in schema.SUMMARY, the last evaluation of the reported policy; of a
-        training quantity the means over the training, without IQM; NaN where nothing was measured
+        curve or a training quantity the means over the training, without IQM; NaN where nothing was measured
     missing: why nothing was measured, empty where it was
     changed: the profile's changes of the paper's learner and network
-    sources: the evaluation Parquets, or the metrics Parquets of a training quantity
+    sources: the evaluation Parquets of scores, the metrics Parquets of a training quantity
     """
 
     experiment: str
@@ -64,12 +64,13 @@ class _Results:
         summary, evaluations = aggregate.read_summary(params, profile, root)
         diagnostics, metrics = aggregate.read_diagnostics(params, profile, root)
         self.scores = aggregate.final(summary)
+        self.curves = aggregate.over_curve(aggregate.read_scores(params, profile, root)[0])
         self.diagnostics = aggregate.over_training(diagnostics)
         self.sources = {*evaluations, *metrics}
 
     def of(self, task: str, method: str, quantity: str) -> dict[str, Any]:
         """The cell's _MEASURED, or nothing."""
-        rows = self.scores if quantity == SCORE else self.diagnostics
+        rows = {SCORE: self.scores, CURVE: self.curves}.get(quantity, self.diagnostics)
         rows = rows[(rows["task"] == task) & (rows["method"] == method)]
         if quantity == SCORE:
             return next(iter(rows[_MEASURED].to_dict("records")), {})
@@ -122,7 +123,7 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Cell
             planned = [job for job in jobs if (job.task_name, job.method_name) == (name, method)]
             for quantity in about.layout.quantities:
                 metric = family.score if quantity == SCORE else quantity
-                places = [job.evaluation if quantity == SCORE else job.metrics for job in planned]
+                places = [job.evaluation if quantity in (SCORE, CURVE) else job.metrics for job in planned]
                 sources = tuple(path.as_posix() for path in places if path.as_posix() in results.sources)
                 measured = results.of(name, method, quantity)
                 table.append(

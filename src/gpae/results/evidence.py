@@ -82,14 +82,6 @@ def shortage(steps: int, changed: str, seeds: int, wanted: int) -> str:
     return "one seed" if seeds < 2 else ""
 
 
-def area(steps: np.ndarray, scores: np.ndarray, end: float) -> float:
-    """The mean of a learning curve from its first point to `end` environment steps: trapezoids, [evaluation] each."""
-    inside = steps < end
-    x = np.append(steps[inside], end)
-    y = np.append(scores[inside], np.interp(end, steps, scores))
-    return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2) / (end - steps[0]))
-
-
 def benchmarks(root: Path, part: str) -> dict[str, list[dict[str, str]]]:
     """{file relative to root: rows} of a part of the benchmarks, a file a device; ConfigError where one is damaged."""
     found = {}
@@ -124,7 +116,7 @@ class Measured:
         for seed, part in rows.groupby("seed"):
             curve = part.sort_values("evaluation")
             end = budget * (EARLY if quantity == "early_score" else 1)
-            whole = area(curve["env_steps"].to_numpy(float), curve["score"].to_numpy(float), end)
+            whole = statistics.area(curve["env_steps"].to_numpy(float), curve["score"].to_numpy(float), end)
             values[int(seed)] = float(curve["score"].iloc[-1]) if quantity == "score" else whole
         return values
 

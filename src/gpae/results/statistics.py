@@ -46,6 +46,14 @@ class Comparison(NamedTuple):
     p: float
 
 
+def area(steps: np.ndarray, scores: np.ndarray, end: float) -> float:
+    """The mean of a learning curve from its first point to `end` environment steps: trapezoids, [evaluation] each."""
+    inside = steps < end
+    x = np.append(steps[inside], end)
+    y = np.append(scores[inside], np.interp(end, steps, scores))
+    return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2) / (end - steps[0]))
+
+
 def moments(scores: np.ndarray) -> Moments:
     """Mean, standard deviation and standard error over seeds, of scores [seed, ...]."""
     seeds = scores.shape[0]
