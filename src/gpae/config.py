@@ -23,6 +23,8 @@ Count = Annotated[int, Field(ge=1)]
 MOST_SEEDS = 1000
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Family = Literal["smax", "mabrax", "mpe", "predator_prey"]
+Level = Literal["joint", "individual", "correlated"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 class ConfigError(Exception):
@@ -61,7 +63,8 @@ class PolicyGradientMethod:
     families: the families of tasks it can run
     estimator: GAE and DAE with a critic V(s), GPAE and COMA with a critic EQ(s, a^-i); `local`: GAE with a critic
         V(o^i) (IPPO); with the values of every own action `counterfactual` (COMA with Q), `marginal` (ASAE), and those
-        of which the team's is the `sum` (PPO-Sum) or a `mix` (PPO-Mix)
+        of which the team's is the `sum` (PPO-Sum) or a `mix` (PPO-Mix); with a critic Q(s, a) that any agents' actions
+        can be averaged out of `multilevel` (MACA)
     trace, eta: the weight c of Eq. 7 and the bound of DT-ISR (Eq. 8)
     replay_windows: B, the rollout windows in the buffer; 1 is on-policy
     beta: how far DAE's difference rewards reach (Eq. 3)
@@ -71,13 +74,18 @@ class PolicyGradientMethod:
     joint_samples: m, draws of the others' actions for ASAE's expectation (Eq. 10 of its paper)
     sequential: the agents' policies are updated one after the other (HAPPO)
     mixer_embedding, hypernet_width, mixer_init_scale: PPO-Mix's mixer
+    levels: the baselines that MACA weighs, Eq. 3 of its paper without the others
+    sigma: the attention from which on another agent is one of MACA's correlated ones, in units of 1 / N
+    attention_residual: the share of the identity in a block's part of the attention rollout
+    encoder_blocks, state_embedding: blocks of MACA's critic, entries of its z_s
+    decoder: a transformer decoder in the place of the layer that is linear in the actions (MACA-Dec)
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
     label: str
     algorithm: Literal["policy_gradient"]
     families: tuple[Family, ...]
-    estimator: Literal["gae", "gpae", "coma", "dae", "local", "counterfactual", "marginal", "sum", "mix"]
+    estimator: Literal["gae", "gpae", "coma", "dae", "local", "counterfactual", "marginal", "sum", "mix", "multilevel"]
     trace: Literal["dt", "st", "it", "none"]
     replay_windows: Count
     eta: NotNegative = 1.05
@@ -90,6 +98,12 @@ class PolicyGradientMethod:
     mixer_embedding: Count = _extra(128)
     hypernet_width: Count = _extra(128)
     mixer_init_scale: Positive = _extra(1.0)
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)] = _extra(LEVELS)
+    sigma: NotNegative = _extra(1.0)
+    attention_residual: Fraction = _extra(0.5)
+    encoder_blocks: Count = _extra(1)
+    state_embedding: Count = _extra(256)
+    decoder: bool = _extra(False)
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
 
 
@@ -138,6 +152,9 @@ class Learner:
     seeds_axis: seeds of a block side by side in one program (`vmap`) or one after the other in it (`map`); `auto` is
         `map` on a CPU and `vmap` elsewhere
     critic_learning_rate: where it is not the actor's
+    critic_beta2, critic_weight_decay: Adam's second decay, and AdamW's of the critic's matrices
+    critic_warmup: updates over which the critic's rate rises to its own
+    action_value_coefficient: of the error of Q(s, a) beside that of V(s), for a critic that is fitted to both (MACA)
     value_normalisation: the critic learns targets less their running mean, by their running deviation
     active_masks: a step at which an agent has no choice, being dead, counts neither in the policy's loss nor in the
         normalisation of advantages
@@ -163,6 +180,10 @@ class Learner:
     huber_delta: Positive = 10.0
     seeds_axis: SeedsAxis = "auto"
     critic_learning_rate: Positive | None = _extra(None)
+    critic_beta2: Annotated[float, Field(ge=0, lt=1)] = _extra(0.999)
+    critic_weight_decay: NotNegative = _extra(0.0)
+    critic_warmup: Annotated[int, Field(ge=0)] = _extra(0)
+    action_value_coefficient: Positive = _extra(0.5)
     value_normalisation: bool = _extra(False)
     active_masks: bool = _extra(False)
     chunk_steps: Annotated[int, Field(ge=0)] = _extra(0)
