@@ -1,7 +1,7 @@
 # What a reader of this repository runs. Needs Linux, bash, make and a Python 3.11 or 3.12; brings the rest.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce verify test test-all test-cluster container image benchmark lint
+.PHONY: help setup reproduce evidence verify test test-all test-cluster container image benchmark lint
 
 PROFILE ?= $(shell sed -n 's/^profile: *//p' params/default.yaml)
 UV_VERSION := 0.13.8
@@ -21,6 +21,11 @@ reproduce: setup ## train, evaluate and report what is missing of a profile [PRO
 	$(SNAKEMAKE)
 	@echo "See artifacts/$(PROFILE)/report/index.html"
 
+HOURS ?= 1
+evidence: setup ## train what tells most for its time, for some hours, then rebuild the results [PROFILE=quick HOURS=1]
+	$(RUN) gpae evidence --profile $(PROFILE) --hours $(HOURS)
+	$(SNAKEMAKE) jobs=finished --forcerun aggregate
+
 verify: setup ## rebuild tables, figures, verdicts and report from the evaluations in git, without training [PROFILE=quick]
 	$(SNAKEMAKE) jobs=finished --forcerun aggregate
 	@if git ls-files --error-unmatch artifacts/$(PROFILE) > /dev/null 2>&1; then \
@@ -30,10 +35,10 @@ verify: setup ## rebuild tables, figures, verdicts and report from the evaluatio
 	@echo "See artifacts/$(PROFILE)/report/index.html"
 
 test: setup ## the tests that take minutes
-	$(RUN) pytest -n auto --dist loadfile -m "not slow"
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow" --durations 12
 
 test-all: setup ## every test
-	$(RUN) pytest -n auto --dist loadfile
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-cluster: setup ## a run through a Slurm of one node, two of its jobs taken away; needs slurm-wlm and munge
 	$(RUN) pytest tests/pipeline/test_slurm.py

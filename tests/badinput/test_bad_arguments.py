@@ -20,7 +20,9 @@ OPTIONS = {
     "train": ("--method", "--task", "--seeds", "--profile", "--minutes", "--threads"),
     "evaluate": ("--method", "--task", "--seeds", "--profile"),
     "render": ("--method", "--task", "--seeds", "--profile", "--update"),
-    "plan": ("--profile", "--experiment"),
+    "plan": ("--profile", "--experiment", "--hours", "--part"),
+    "evidence": ("--profile", "--hours", "--part"),
+    "merge": ("--profile", "--from"),
     "audit": ("--profile", "--jobs", "--seed"),
 } | {step: ("--profile",) for step in ("status", "prune", "aggregate", "tables", "plot", "verify", "report", "frames")}
 WORD = st.one_of(
@@ -104,6 +106,11 @@ def test_many_mistakes_are_told_in_one_line(folder, capsys, record, arguments):
         ["render", *"--method mappo --task simple_spread --profile smoke --out film.gif".split()],
         ["evaluate", *"--method mappo --task 3m --seeds 0 --profile smoke".split()],
         ["audit", "--profile", "smoke"],
+        ["plan", *"--profile smoke --hours 0".split()],
+        ["plan", *"--profile smoke --hours 1 --part 3/2".split()],
+        ["plan", *"--profile smoke --hours 1 --experiment table2".split()],
+        ["evidence", *"--profile smoke --hours nan".split()],
+        ["merge", *"--profile smoke --from elsewhere".split()],
         ["aggregate", "extra"],
     ],
 )

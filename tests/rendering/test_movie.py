@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from gpae import cli, plan
+from gpae import plan
+from gpae.cli import steps
 from gpae.config import ConfigError, Params
 from gpae.rendering import mabrax, movie
 from gpae.rendering.frames import build_frames
@@ -80,9 +81,9 @@ def test_a_robot_is_filmed_and_has_a_page(fresh, tmp_path):
 
 
 def test_the_command_knows_its_checkpoints_by_number(monkeypatch):
-    monkeypatch.setattr(cli, "PARAMS", PARAMS)
+    monkeypatch.chdir(ROOT)
     with pytest.raises(ConfigError, match="--update: 'first' is not allowed: last, or the number of a checkpoint"):
-        cli.render(method="gpae_off", task="3m", out=Path("film.gif"), profile="smoke", update="first")
+        steps.render(method="gpae_off", task="3m", out=Path("film.gif"), profile="smoke", update="first")
 
 
 def test_figure_3_is_made_of_what_is_trained(source, folder, tmp_path):

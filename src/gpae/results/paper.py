@@ -72,6 +72,13 @@ class Value:
         return self.paper, self.table, self.task, self.metric, self.method
 
 
+def ordered(better: Value, worse: Value, protocol: Protocol) -> bool:
+    """Whether the paper has one of its own methods above or below another: numbers of one task and metric."""
+    alike = (better.task, better.metric) == (worse.task, worse.metric)
+    own = protocol.own in (better.method.split()[0], worse.method.split()[0])
+    return alike and own and better.mean > worse.mean
+
+
 def read(folder: Path, paper: str) -> list[Value]:
     """The rows of params/claims/<paper>.csv; ConfigError names the file, the line and what is allowed."""
     path = folder / "claims" / f"{paper}.csv"

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
+from itertools import permutations
 from pathlib import Path
 
 from gpae.config import Params
@@ -169,11 +170,8 @@ def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
         found += [_value(cell, protocol, params.task(cell.task_name).family in protocol.analogues) for cell in claimed]
         found += [
             _ordering(cell, other, protocol)
-            for cell in claimed
-            for other in claimed
-            if (cell.task, cell.metric) == (other.task, other.metric)
-            and protocol.own in (cell.method.split()[0], other.method.split()[0])
-            and cell.paper.mean > other.paper.mean
+            for cell, other in permutations(claimed, 2)
+            if paper.ordered(cell.paper, other.paper, protocol)
         ]
     for path in sorted((params.folder / "claims").glob("*.csv")):
         protocol = params.load(Protocol, "claims", path.stem)
