@@ -5,7 +5,6 @@ runs by `snakemake --use-singularity` in a fresh clone of HEAD, with nothing com
 metrics and evaluations are held to those of this checkout, row by row and bit by bit. BUILD has options of apptainer's.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gpae import plan
+from gpae import plan, runtime
 from gpae.config import ConfigError, Params
 from gpae.results import provenance, schema
 
@@ -67,7 +66,7 @@ def main(parts: list[str]) -> None:
         row = build() if part == "build" else inside(part)
         row |= {
             "processor": machine["processor"],
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": runtime.cores(),
             "commit": machine["git_commit"],
         }
         known = pd.read_csv(TABLE, dtype=TYPES) if TABLE.exists() else pd.DataFrame(columns=["command"])

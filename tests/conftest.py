@@ -10,6 +10,7 @@ from gpae import runtime
 
 os.environ.update({name: value for name, value in runtime.settings(1).items() if name != "GLIBC_TUNABLES"})
 
+LONG = ("test_smoke", "pipeline", "faults", "training", "algorithms", "parity")
 COUNTS = pytest.StashKey[Counter]()
 
 
@@ -26,6 +27,15 @@ def record(request):
         counts[fault] += times
 
     return add
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, so that at the end no process waits for another's; within a file all stays as it is."""
+
+    def place(item) -> int:
+        return next((i for i, part in enumerate(LONG) if part in item.nodeid), len(LONG))
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish(session):

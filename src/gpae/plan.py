@@ -131,6 +131,11 @@ class Job:
         return self._place("unfinished", self.training_hash)
 
     @property
+    def unfinished_metrics(self) -> Path:
+        """There once the last update is done."""
+        return self.unfinished / "metrics.parquet"
+
+    @property
     def metrics(self) -> Path:
         return self._place("metrics", self.training_hash).with_suffix(".parquet")
 

@@ -18,7 +18,6 @@ from gpae.plan import Job
 from gpae.results import evidence, provenance, schema
 from gpae.results.files import leftovers
 
-METRICS = "metrics.parquet"  # in job.unfinished once the last update is done
 GROUPS = ("checkpoints", "metrics", "evaluations", "unfinished")  # of artifacts/<profile>/, a folder a job
 State = Literal["done", "trained", "running", "stopped", "missing", "damaged"]
 
@@ -85,7 +84,7 @@ def progress(job: Job, root: Path = Path(".")) -> Progress:
         state: State = "done" if (root / job.evaluation).exists() else "trained"
         return Progress(job, state, job.updates, hours, str(provenance.shape(about)))
     saved = [int(path.name) for path in (root / job.unfinished / "state").glob("*") if path.name.isdecimal()]
-    if (root / job.unfinished / METRICS).exists():  # at its end, between two renames
+    if (root / job.unfinished_metrics).exists():  # at its end, between two renames
         saved.append(job.updates)
     state = "running" if running(job, root) else "stopped" if saved else "missing"
     return Progress(job, state, max(saved, default=0))

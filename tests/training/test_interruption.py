@@ -80,7 +80,7 @@ def test_an_end_interrupted_between_its_files_is_ended(workspace, there):
     job = space.job
     job.unfinished.mkdir(parents=True)
     shutil.copytree(job.checkpoints, job.unfinished / "points")
-    shutil.copy(job.metrics, job.unfinished / loop.METRICS)
+    shutil.copy(job.metrics, job.unfinished_metrics)
     before = pd.read_parquet(job.metrics)
     if "checkpoints" not in there:
         shutil.rmtree(job.checkpoints)

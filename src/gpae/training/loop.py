@@ -28,7 +28,6 @@ from gpae.training.update import Trainer, TrainState
 
 SAVE_SECONDS = 300.0  # of training are lost at most to a kill
 KEPT_STATES = 2
-METRICS = "metrics.parquet"  # in job.unfinished once the last update is done
 
 
 class Stopped(Exception):
@@ -48,7 +47,7 @@ def train(job: Job, threads: int = 1, minutes: float | None = None, tensorboard:
     if _finished(job):
         return
     with _alone(job), _told_to_stop() as told:
-        if (job.unfinished / METRICS).exists():
+        if job.unfinished_metrics.exists():
             _publish(job)
         elif not _finished(job):  # by the process that was waited for
             deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -146,7 +145,7 @@ def _write_metrics(job: Job, history: list[dict[str, np.ndarray]], seconds: floa
     }
     columns["env_steps"] = columns["update"].astype(np.int64) * job.steps_per_update
     columns |= {name: np.concatenate([row[name] for row in history]) for name in sorted(history[0])}
-    schema.write(columns, job.unfinished / METRICS, schema.METRICS, provenance.collect(job, wall_seconds=seconds))
+    schema.write(columns, job.unfinished_metrics, schema.METRICS, provenance.collect(job, wall_seconds=seconds))
 
 
 def _publish(job: Job) -> None:
@@ -156,7 +155,7 @@ def _publish(job: Job) -> None:
     may remove it and ask for both.
     """
     copy_whole(job.unfinished / "points", job.checkpoints)
-    write_whole(job.metrics, (job.unfinished / METRICS).read_bytes())
+    write_whole(job.metrics, job.unfinished_metrics.read_bytes())
     remove_whole(job.unfinished)
 
 
