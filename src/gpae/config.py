@@ -80,6 +80,7 @@ class PolicyGradientMethod:
     encoder_blocks, state_embedding: blocks of MACA's critic, entries of its z_s
     decoder: a transformer decoder in the place of the layer that is linear in the actions (MACA-Dec)
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
+    task_settings: what it sets otherwise than that, by task
     """
 
     label: str
@@ -105,6 +106,7 @@ class PolicyGradientMethod:
     state_embedding: Count = _extra(256)
     decoder: bool = _extra(False)
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
+    task_settings: dict[Name, SettingsOverride] = field(default_factory=dict, hash=False)
 
 
 @_frozen

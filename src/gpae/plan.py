@@ -87,7 +87,7 @@ class Job:
     @property
     def training_parameters(self) -> dict[str, Any]:
         """What the bits of a checkpoint depend on, beside versions and device."""
-        told_elsewhere = ("label", "families", "settings", "teams")
+        told_elsewhere = ("label", "families", "settings", "task_settings", "teams")
         method = {key: value for key, value in pinned(self.method).items() if key not in told_elsewhere}
         teams = {f"team_{i}": team.training_parameters for i, team in enumerate(self.teams)}
         return {
@@ -198,6 +198,11 @@ def _resolved(params: Params, profile: str, method: str, task: str, seeds: tuple
     own, place = chosen.settings.get(aim.family, SettingsOverride()), params.folder / "methods" / f"{method}.yaml"
     learner = overridden(settings.learner, own.learner, f"{place}: settings.{aim.family}.learner")
     network = overridden(settings.network, own.network, f"{place}: settings.{aim.family}.network")
+    for name, here in getattr(chosen, "task_settings", {}).items():
+        params.task(name)  # that there is one
+        if name == task:
+            learner = overridden(learner, here.learner, f"{place}: task_settings.{task}.learner")
+            network = overridden(network, here.network, f"{place}: task_settings.{task}.network")
     source = f"{params.folder / 'profiles' / profile}.yaml: overrides.{aim.family}.{chosen.algorithm}"
     planned = Job(
         profile=profile,

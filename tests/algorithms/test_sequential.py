@@ -46,7 +46,7 @@ def alone(agent: int):
         actor_hidden=window.actor_hidden[own],
         critic_hidden=window.critic_hidden[own],
     )
-    parts = {name: leaf[:, own] for name, leaf in frozen._asdict().items() if name not in ("weight", "active")}
+    parts = {name: leaf[:, own] for name, leaf in frozen._asdict().items() if leaf is not None and name != "weight"}
     return window, frozen._replace(**parts, active=frozen.active[:, own])
 
 

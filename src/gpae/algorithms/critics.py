@@ -2,7 +2,7 @@
 
 Every critic's targets are Eq. 11 of the GPAE paper with the `value` that it says of a window. On-policy they are
 lambda-returns: from V or EQ for V and EQ; from EQ for the Q of which EQ is the mean (expected Sarsa); from the team's Q
-of the actions taken where it is a mixture of the agents' (Sarsa).
+of the actions taken where it is a mixture of the agents' (Sarsa). MACA's has both, V's and Q's (`multilevel_critic`).
 """
 
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from gpae.algorithms.drawn_critics import DrawnMixture, DrawnValues
 from gpae.algorithms.estimation import ESTIMATORS
 from gpae.algorithms.judgement import Critic, Judged, Own, at_once, before, beyond, in_time
+from gpae.algorithms.multilevel_critic import MultilevelValues
 from gpae.algorithms.window import Window
 from gpae.config import Network, PolicyGradientMethod
 from gpae.environments.base import Discrete, Spec
@@ -135,6 +136,8 @@ class MixedValues:
 def make(method: PolicyGradientMethod, spec: Spec, network: Network) -> Critic:
     """The critic of a method; raises ValueError where it needs discrete actions and the task has others."""
     estimator, discrete = method.estimator, isinstance(spec.actions, Discrete)
+    if estimator == "multilevel":
+        return MultilevelValues(method, spec, network)
     module = ESTIMATORS[estimator].critic(spec, network)
     if isinstance(module, ActionCritic):
         if estimator == "marginal" and not discrete:

@@ -10,11 +10,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.advantages import coma, dae, gpae, marginal, ratios, traces
-from gpae.algorithms.judgement import Own
+from gpae.advantages import coma, dae, gpae, marginal, multilevel, ratios, traces
+from gpae.algorithms.judgement import Levels, Own
 from gpae.algorithms.window import Window, has_choice
-from gpae.config import PolicyGradientMethod
+from gpae.config import LEVELS, PolicyGradientMethod
 from gpae.networks.actor_critic import CounterfactualCritic, ValueCritic
+from gpae.networks.attention import AttentionCritic
 from gpae.networks.critics import ActionCritic, LocalCritic
 from gpae.networks.q_network import QNetwork
 
@@ -29,6 +30,7 @@ class Samples(NamedTuple):
     trace: [T, N, B], lambda inside; ratio: trace / lambda
     expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
     own: the values of an agent's own actions, for one that needs them
+    levels: Q(s, a) and baselines, for one that needs them; weights: [K, T, B], of these
     """
 
     reward: jax.Array
@@ -39,6 +41,8 @@ class Samples(NamedTuple):
     ratio: jax.Array
     expected_reward: jax.Array | None = None
     own: Own | None = None
+    levels: Levels | None = None
+    weights: jax.Array | None = None
 
 
 def _traced(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
@@ -62,12 +66,18 @@ def _marginal(samples: Samples, method: PolicyGradientMethod, gamma: float) -> j
     return marginal.advantage(*samples.own)
 
 
+def _multilevel(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
+    return multilevel.advantage(samples.levels.action_value[:-1], samples.levels.baselines, samples.weights)
+
+
 class Estimator(NamedTuple):
-    """advantage: (samples, method, gamma) -> [T, N, B]; critic: its module; reward_model: whether it needs one."""
+    """advantage: (samples, method, gamma) -> [T, N, B]; critic: its module; reward_model: whether it needs one;
+    recurrent: whether its critic has a hidden state where the networks do."""
 
     advantage: Callable[[Samples, PolicyGradientMethod, float], jax.Array]
     critic: type
     reward_model: bool = False
+    recurrent: bool = True
 
 
 ESTIMATORS = {
@@ -80,6 +90,7 @@ ESTIMATORS = {
     "marginal": Estimator(_marginal, ActionCritic),  # ASAE
     "sum": Estimator(_counterfactual, QNetwork),  # PPO-Sum
     "mix": Estimator(_counterfactual, QNetwork),  # PPO-Mix
+    "multilevel": Estimator(_multilevel, AttentionCritic, recurrent=False),  # MACA
 }
 
 
@@ -89,12 +100,16 @@ def trace_of(method: PolicyGradientMethod):
 
 
 class Estimates(NamedTuple):
-    """advantage: [T, N, B], raw and normalised; target: [T, N, B]; weight: [B], what a sample counts."""
+    """advantage: [T, N, B], raw and normalised; target: [T, N, B]; weight: [B], what a sample counts.
+
+    action_target: [T, N, B], of Q(s, a), where a critic is fitted to it besides
+    """
 
     raw: jax.Array
     advantage: jax.Array
     target: jax.Array
     weight: jax.Array
+    action_target: jax.Array | None = None
 
 
 def estimate(
@@ -120,7 +135,12 @@ def estimate(
     ratio = trace_of(method)(log_ratio, 1.0)
     samples = Samples(window.reward, window.done, value[:-1], value[-1], trace, ratio, **beside)
     raw = ESTIMATORS[method.estimator].advantage(samples, method, gamma)
-    target = gpae.value_target(_traced(samples, method, gamma), value[:-1], log_ratio)
+
+    def target_of(value):
+        seen = samples._replace(value=value[:-1], bootstrap=value[-1])
+        return gpae.value_target(_traced(seen, method, gamma), value[:-1], log_ratio)
+
+    target, action_target = target_of(value), None
 
     def average(x):
         return jnp.average(x.reshape(-1, x.shape[-1]).mean(0), weights=weight)
@@ -142,9 +162,13 @@ def estimate(
         "joint_distance": ratios.joint_distance(trace, log_ratio, lam, each),
         "truncation_gap": ratios.truncation_gap(trace, log_ratio, lam, each),
     }
+    if samples.levels is not None:
+        action_target = target_of(samples.levels.action_value)
+        metrics |= {f"weight_{level}": average(part) for level, part in zip(LEVELS, samples.weights, strict=True)}
+        metrics["correlated_agents"] = average(samples.levels.correlated)
     if window.disturbance is not None:
         metrics |= advantage_gaps(raw, window, weight)
-    return Estimates(raw, (raw - mean) / (deviation + 1e-8), target, weight), metrics
+    return Estimates(raw, (raw - mean) / (deviation + 1e-8), target, weight, action_target), metrics
 
 
 def advantage_gaps(raw: jax.Array, window: Window, weight: jax.Array) -> dict[str, jax.Array]:

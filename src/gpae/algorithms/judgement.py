@@ -1,5 +1,6 @@
 """What a critic says of a window, and what is needed to ask one."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -22,18 +23,46 @@ class Own(NamedTuple):
     chosen: jax.Array
 
 
+class Levels(NamedTuple):
+    """What a critic of joint actions says with some agents' actions averaged out (MACA).
+
+    action_value: [T + 1, N, B], Q(s, a) of the actions taken, from which targets of its own go on
+    baselines: [K, T, N, B], in the order of LEVELS
+    embedding: [T, B, Z], z_s; correlated: int32 [T, N, B], agents in the CorrSet; attention: [T, N, N, B], the rollout
+    """
+
+    action_value: jax.Array
+    baselines: jax.Array
+    embedding: jax.Array
+    correlated: jax.Array
+    attention: jax.Array
+
+    def map_values(self, on: Callable[[jax.Array], jax.Array]) -> "Levels":
+        """With the values and baselines on another scale."""
+        return self._replace(action_value=on(self.action_value), baselines=on(self.baselines))
+
+
 class Judged(NamedTuple):
     """What a critic says of a window of T steps.
 
     value: [T + 1, N, B], from which targets go on; fitted: [T, N, B], what is fitted to them
     own: None of V and EQ
     states: [T + 1, N, B, H], hidden states after each step
+    levels: of MACA's critic alone, which is fitted to the targets of Q(s, a) too
     """
 
     value: jax.Array
     fitted: jax.Array
     own: Own | None
     states: jax.Array
+    levels: Levels | None = None
+
+
+class Pair(NamedTuple):
+    """V and Q(s, a), [T, N, B] each."""
+
+    value: jax.Array
+    action_value: jax.Array
 
 
 class Critic(Protocol):
@@ -45,8 +74,11 @@ class Critic(Protocol):
     def judge(self, key: jax.Array, params: Any, window: Window, policies: Policy) -> Judged:
         """policies: [T + 1, N, B]; the action after the last step is drawn from them and never executed."""
 
-    def fitted(self, params: Any, window: Window, policy: jax.Array) -> jax.Array:
-        """Judged.fitted once more, with a gradient; policy: [T, N, B, A], features."""
+    def fitted(self, params: Any, window: Window, policy: jax.Array) -> jax.Array | Pair:
+        """Judged.fitted once more, with a gradient; where there are Levels with Q(s, a).
+
+        policy: [T, N, B, A], features
+        """
 
 
 def beyond(key: jax.Array, window: Window, policies: Policy) -> jax.Array:

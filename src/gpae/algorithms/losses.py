@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gpae.algorithms.judgement import Pair
 from gpae.algorithms.window import Frozen, Window
 from gpae.config import Learner
 from gpae.networks.policies import Policy
@@ -57,3 +58,13 @@ def value_error(
 
     loss = 0.5 * jnp.sum(jnp.maximum(error(value), error(near)) * frozen.weight) / samples
     return learner.value_coefficient * loss, {"value_loss": loss}
+
+
+def pair_error(
+    learner: Learner, pair: Pair, frozen: Frozen, samples: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """That of a critic of V and Q(s, a) (L_V and L_Q of MACA's paper, Section 4.2, with Table 10's coefficients)."""
+    loss, metrics = value_error(learner, pair.value, frozen, samples)
+    own = frozen._replace(value=frozen.action_value, target=frozen.action_target)
+    of_actions, seen = value_error(learner, pair.action_value, own, samples)
+    return loss + learner.action_value_coefficient * of_actions, metrics | {"action_value_loss": seen["value_loss"]}

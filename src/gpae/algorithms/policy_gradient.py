@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from gpae.algorithms import critics, losses, rewards, value_scale
+from gpae.algorithms import critics, losses, optimiser, rewards, value_scale
 from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.chunks import chunk_length, chunked
 from gpae.algorithms.descent import Loss, Trained, descend
 from gpae.algorithms.estimation import ESTIMATORS, estimate
+from gpae.algorithms.search import Search, WeightSearch, mean_return
 from gpae.algorithms.sequential import descend_in_turn
 from gpae.algorithms.window import (
     Frozen,
@@ -41,6 +41,7 @@ class LearnerState(NamedTuple):
     """updates: int32; reward_model: DAE's, else None; replay: the last B windows, None on-policy.
 
     scale: of what the critic learns, None where it is that of the rewards
+    search: for the weights of MACA's baselines, else None
     """
 
     actor: Trained
@@ -49,6 +50,7 @@ class LearnerState(NamedTuple):
     scale: value_scale.Scale | None
     replay: Replay | None
     updates: jax.Array
+    search: Search | None = None
 
 
 class Held(NamedTuple):
@@ -73,31 +75,21 @@ class PolicyGradient:
         spec = environment.spec
         self.spec, self.method, self.learner, self.network = spec, method, learner, network
         self.actor = Actor(spec, network)
-        self.critic_network = replace(network, width=network.width * network.critic_scale)
+        estimator = ESTIMATORS[method.estimator]
+        recurrent = network.recurrent and estimator.recurrent
+        self.critic_network = replace(network, width=network.width * network.critic_scale, recurrent=recurrent)
         self.critic = critics.make(method, spec, self.critic_network)
+        self.search = WeightSearch(method) if method.estimator == "multilevel" else None
         self.masks = learner.active_masks and isinstance(spec.actions, Discrete)
-        self.reward_model = RewardModel(spec, network) if ESTIMATORS[method.estimator].reward_model else None
-        self.epochs, self.updates = learner.epochs * method.epochs_factor, updates
+        self.reward_model = RewardModel(spec, network) if estimator.reward_model else None
+        self.epochs = learner.epochs * method.epochs_factor
         turns = len(spec.agents) if method.sequential else 1
+        steps = self.epochs * learner.minibatches
         self.optimisers = {
-            "actor": self._optimiser(learner.learning_rate, turns),
-            "critic": self._optimiser(learner.critic_learning_rate or learner.learning_rate, 1),
-            "reward_model": self._optimiser(learner.learning_rate, 1),
+            "actor": optimiser.actors(learner, updates, turns * steps),
+            "critic": optimiser.critics(learner, updates, steps),
+            "reward_model": optimiser.actors(learner, updates, steps),
         }
-
-    def _optimiser(self, rate: float, turns: int) -> optax.GradientTransformation:
-        """turns: how often an update goes through its epochs"""
-        learner, steps = self.learner, turns * self.epochs * self.learner.minibatches
-
-        def learning_rate(step):
-            # constant within an update, falling to 0 over all of them
-            fraction = 1.0 - (step // steps) / self.updates if learner.anneal_learning_rate else 1.0
-            return rate * fraction
-
-        return optax.chain(
-            optax.clip_by_global_norm(learner.max_gradient_norm),
-            optax.adam(learning_rate, eps=learner.adam_epsilon),
-        )
 
     # ------------------------------------------------------------------------------------------------ the two networks
 
@@ -107,7 +99,7 @@ class PolicyGradient:
 
     @property
     def critic_hidden_size(self) -> int:
-        return self.critic_network.width if self.network.recurrent else 0
+        return self.critic_network.width if self.critic_network.recurrent else 0
 
     def init(self, key: jax.Array) -> LearnerState:
         """Fresh parameters; the replay is made with the first window's shapes by `with_replay`."""
@@ -129,6 +121,7 @@ class PolicyGradient:
             scale=value_scale.fresh() if self.learner.value_normalisation else None,
             replay=None,
             updates=jnp.zeros((), jnp.int32),
+            search=self.search and self.search.init(reward_key),  # nobody has a reward model and a search
         )
 
     def with_replay(self, state: LearnerState, rollout: Rollout) -> LearnerState:
@@ -139,6 +132,7 @@ class PolicyGradient:
     def networks(self, state: LearnerState) -> dict[str, Any]:
         kept = {"actor": state.actor.params, "critic": state.critic.params, "scale": state.scale}
         kept["reward_model"] = state.reward_model and state.reward_model.params
+        kept["weights"] = state.search and self.search.candidate(state.search)
         return {name: each for name, each in kept.items() if each is not None}
 
     def explore(self, state: LearnerState) -> Act:
@@ -171,14 +165,17 @@ class PolicyGradient:
         if policies is None:
             policies = self._unrolled(networks["actor"], window, slice(None))[0]
         judged = self.critic.judge(freeze_key, networks["critic"], window, policies)
-        value, own = judged.value, judged.own
+        value, own, levels = judged.value, judged.own, judged.levels
         if scale is not None:
             value = scale.original(value)
             own = own and own._replace(values=scale.original(own.values))
+            levels = levels and levels.map_values(scale.original)
         taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
         log_prob, features = taken.log_prob(window.action), taken.features()
         active = has_choice(window).astype(jnp.float32) if self.masks else None
-        beside = {"own": own}
+        beside = {"own": own, "levels": levels}
+        if levels is not None:
+            beside["weights"] = self.search.weights(networks["weights"], levels.embedding)
         if self.reward_model:
             drawn = reward_key, self.method.action_samples, self.spec
             beside["expected_reward"] = rewards.expected(
@@ -187,6 +184,8 @@ class PolicyGradient:
         rates = learner.gamma, learner.lam
         found, metrics = estimate(self.method, *rates, window, log_prob, value, filled, active, beside)
         frozen = Frozen(log_prob, features, judged.fitted, found.advantage, found.target, found.weight, active)
+        if levels is not None:
+            frozen = frozen._replace(action_value=judged.levels.action_value[:-1], action_target=found.action_target)
         return found, frozen, judged.states, metrics
 
     def _log_prob(self, params, window: Window) -> jax.Array:
@@ -199,8 +198,8 @@ class PolicyGradient:
         return losses.surrogate(self.learner, policies, window, frozen, samples)
 
     def _critic_loss(self, params, window: Window, frozen: Frozen, samples):
-        value = self.critic.fitted(params, window, frozen.policy)
-        return losses.value_error(self.learner, value, frozen, samples)
+        error = losses.pair_error if self.search else losses.value_error
+        return error(self.learner, self.critic.fitted(params, window, frozen.policy), frozen, samples)
 
     # ---------------------------------------------------------------------------------------------------------- update
 
@@ -213,6 +212,8 @@ class PolicyGradient:
         freeze_key, reward_key, epoch_key = jax.random.split(key, 3)
         window, policies, replay = rollout.window, rollout.policies, state.replay
         batch = window.reward.shape[1]
+        if self.search:
+            state = state._replace(search=self.search.told(state.search, mean_return(window)))
         filled, newest = jnp.ones(batch, bool), 0
         if replay is not None:
             newest = replay.written % self.method.replay_windows
@@ -226,7 +227,9 @@ class PolicyGradient:
         scale, window = state.scale, window._replace(disturbance=None)
         if scale is not None:
             scale = value_scale.updated(scale, frozen.target, frozen.weight)
-            frozen = frozen._replace(target=scale.normalised(frozen.target))
+            targets = {name: getattr(frozen, name) for name in ("target", "action_target")}
+            targets = {name: scale.normalised(each) for name, each in targets.items() if each is not None}
+            frozen = frozen._replace(**targets)
         if self.learner.chunk_steps and self.network.recurrent:
             of_actor = self._unrolled(state.actor.params, window, slice(None, -1))[1]
             length = chunk_length(len(window.reward), self.learner.chunk_steps)

@@ -121,6 +121,7 @@ class Frozen(NamedTuple):
     advantage, target: [T, N, B]
     weight: [B], 1 where the sample counts, 0 where its window was never written
     active: [T, N, B], 1 where the agent's step counts in the policy's loss, else 0; None: all count
+    action_value, action_target: [T, N, B], as value and target, of a critic that is fitted to both V and Q; else None
     """
 
     log_prob: jax.Array
@@ -130,12 +131,14 @@ class Frozen(NamedTuple):
     target: jax.Array
     weight: jax.Array
     active: jax.Array | None = None
+    action_value: jax.Array | None = None
+    action_target: jax.Array | None = None
 
 
 def frozen_axes(frozen: Frozen) -> Frozen:
     """The axis of the environments in each leaf."""
-    active = None if frozen.active is None else 2
-    return Frozen(log_prob=2, policy=2, value=2, advantage=2, target=2, weight=0, active=active)
+    axes = {name: 2 for name, leaf in frozen._asdict().items() if leaf is not None}
+    return Frozen(**axes | {"weight": 0})
 
 
 def tiles(tree, axes, count: int):

@@ -1,0 +1,174 @@
+"""MACA's critic in the learner: its baselines are expectations of its own Q, what is fitted, what an update keeps."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import random_windows
+
+from gpae import plan
+from gpae.algorithms import critics, losses
+from gpae.algorithms.base import learn
+from gpae.algorithms.judgement import Pair
+from gpae.algorithms.window import Frozen, empty_window
+from gpae.config import Network, Params
+from gpae.environments.base import Continuous, Discrete, Spec
+from gpae.networks.policies import Categorical, Gaussian, action_features
+from gpae.training.update import Trainer
+
+PARAMS = Params(Path(__file__).parents[2] / "params")
+T, N, B, A = 4, 3, 2, 2
+SPEC = Spec("three", ("a", "b", "c"), 5, 4, actions=Discrete(A), horizon=9, has_winner=False)
+ROBOT = replace(SPEC, actions=Continuous(A))
+
+
+def method(name="maca", **changes):
+    return replace(PARAMS.method(name), state_embedding=16, **changes)
+
+
+@cache
+def judged(name="maca", spec=SPEC, **changes):
+    """(critic, its parameters, window, policies, what it says)"""
+    critic = critics.make(method(name, **changes), spec, Network(width=8, layers=2, recurrent=False))
+    params = jax.jit(critic.init)(jax.random.PRNGKey(0), empty_window(spec, 0, 0))
+    # as they are after some learning: agents attend to some more than to others
+    params = jax.tree.map(lambda leaf: 2 * leaf if leaf.ndim == 2 else leaf, params)
+    window = random_windows.window(SPEC, T, B, 0)
+    rng = np.random.default_rng(1)
+    logits = jnp.asarray(rng.normal(size=(T + 1, N, B, A)), jnp.float32)
+    if isinstance(spec.actions, Discrete):
+        policies = Categorical.masked(logits, jnp.ones(logits.shape, bool))
+    else:
+        window = window._replace(action=jnp.asarray(rng.normal(size=(T, N, B, A)), jnp.float32))
+        policies = Gaussian(logits, jnp.zeros_like(logits), jnp.ones(logits.shape, bool))
+    return critic, params, window, policies, jax.jit(critic.judge)(jax.random.PRNGKey(2), params, window, policies)
+
+
+def q(critic, params, window, distribution):
+    encoded = critic.module.apply(params, window.view.observation[:-1], method="encode")
+    return critic.module.apply(params, encoded, distribution, method="value")
+
+
+def test_baselines_are_the_exact_means_of_q_over_their_sets():
+    critic, params, window, policies, found = judged(attention_residual=0.0)
+    probability = np.asarray(policies.features())[:-1]
+    of_joint = jax.jit(lambda actions: q(critic, params, window, actions))
+    correlated = np.asarray(found.levels.attention) >= 1 / N
+    correlated |= np.eye(N, dtype=bool)[:, :, None]
+    assert 0 < correlated.mean() < 1 and (correlated.sum(2) > 1).any()
+    np.testing.assert_array_equal(found.levels.correlated, correlated.sum(2))
+    everyone = np.ones((T, N, N, B), bool)
+    alone = np.broadcast_to(np.eye(N, dtype=bool)[:, :, None], everyone.shape)
+    expected = np.zeros((3, T, N, B))
+    for joint in product(range(A), repeat=N):
+        actions = jnp.asarray(joint)
+        chance = np.stack([probability[:, j, :, a] for j, a in enumerate(joint)], axis=1)  # [T, N, B]
+        did = np.asarray(window.action) == np.asarray(joint)[None, :, None]
+        value = np.asarray(of_joint(jnp.broadcast_to(jnp.eye(A)[actions][None, :, None], (T, N, B, A))))
+        for level, members in enumerate((everyone, alone, correlated)):
+            # the members draw, the others do what they did
+            counts = np.where(members, chance[:, None], did[:, None]).prod(2)
+            expected[level] += counts * value[:, None]
+    np.testing.assert_allclose(found.levels.baselines, expected, atol=5e-6)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-2 and np.abs(expected[1] - expected[2]).max() > 1e-2
+
+
+def test_no_baseline_sees_the_own_action():
+    critic, params, window, policies, found = judged(attention_residual=0.0)
+    for agent in range(N):
+        other = window._replace(action=window.action.at[:, agent].set(1 - window.action[:, agent]))
+        again = jax.jit(critic.judge)(jax.random.PRNGKey(2), params, other, policies).levels
+        np.testing.assert_allclose(again.baselines[:, :, agent], found.levels.baselines[:, :, agent], atol=1e-6)
+        assert (np.abs(again.action_value - found.levels.action_value)[:-1] > 1e-5).all()
+
+
+@pytest.mark.parametrize("name", ["maca", pytest.param("maca_dec", marks=pytest.mark.slow)])
+def test_what_is_fitted_is_what_was_judged(name):
+    critic, params, window, policies, found = judged(name)
+    assert found.value.shape == (T + 1, N, B) and found.states.shape == (T + 1, N, B, 0)
+    again = jax.jit(critic.fitted)(params, window, policies.features()[:-1])
+    np.testing.assert_allclose(again.value, found.fitted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(again.action_value, found.levels.action_value[:-1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(found.fitted, found.value[:-1])
+    taken = action_features(window.action, window.view.available[:-1])
+    np.testing.assert_allclose(again.action_value[:, 1], q(critic, params, window, taken), rtol=1e-5, atol=1e-6)
+
+
+def test_continuous_actions_are_averaged_out_by_their_policys_mean():
+    critic, params, window, policies, found = judged(spec=ROBOT)
+    np.testing.assert_allclose(found.value[:-1, 0], q(critic, params, window, policies.mean[:-1]), atol=1e-4)
+    draws = jax.vmap(policies.sample)(jax.random.split(jax.random.PRNGKey(3), 4000))[:, :-1]
+    own = jax.vmap(lambda draw: q(critic, params, window, window.action.at[:, 0].set(draw[:, 0])))(draws)
+    error = 5 * own.std(0) / np.sqrt(len(own)) + 1e-5
+    assert (np.abs(own.mean(0) - found.levels.baselines[1, :, 0]) < error).all()
+
+
+@pytest.mark.slow
+def test_the_threshold_and_the_rollout_say_who_is_correlated():
+    _, _, _, _, wide = judged(sigma=0.0)
+    _, _, _, _, narrow = judged(sigma=1.0)
+    _, _, _, _, none = judged(sigma=float(N) + 1)
+    assert (wide.levels.correlated == N).all() and (none.levels.correlated == 1).all()
+    expected = (np.asarray(narrow.levels.attention) >= 1 / N).sum(2)
+    np.testing.assert_array_equal(narrow.levels.correlated, expected)  # oneself has half and more
+    np.testing.assert_allclose(wide.levels.baselines[2], wide.levels.baselines[0], atol=1e-6)
+    np.testing.assert_allclose(none.levels.baselines[2], none.levels.baselines[1], atol=1e-6)
+
+
+def test_both_errors_count_with_their_coefficients():
+    learner = replace(plan.job(PARAMS, "smoke", "maca", "3m", (0,)).learner, value_coefficient=2.0)
+    rng = np.random.default_rng(0)
+    drawn = [jnp.asarray(rng.normal(size=(T, N, B)), jnp.float32) for _ in range(6)]
+    frozen = Frozen(None, None, drawn[0], None, drawn[1], jnp.ones(B), None, drawn[2], drawn[3])
+    samples = jnp.float32(T * N * B)
+    alone = [
+        losses.value_error(learner, value, frozen._replace(value=before, target=target), samples)[0]
+        for value, before, target in ((drawn[4], drawn[0], drawn[1]), (drawn[5], drawn[2], drawn[3]))
+    ]
+    found, metrics = losses.pair_error(learner, Pair(drawn[4], drawn[5]), frozen, samples)
+    assert found == pytest.approx(float(alone[0] + 0.5 * alone[1]), rel=1e-6)
+    assert metrics["action_value_loss"] == pytest.approx(float(alone[1]) / 2, rel=1e-6)
+
+
+@cache
+def updated(name="maca"):
+    """A learner on SMAX-3m's shapes, its state before and after updates with random rollouts, and the metrics."""
+    job = plan.job(PARAMS, "smoke", name, "3m", (0,))
+    job = replace(job, method=replace(job.method, state_embedding=8))
+    algorithm = Trainer(job).algorithm
+    state = first = jax.jit(algorithm.init)(jax.random.PRNGKey(0))
+    update, seen = jax.jit(lambda *given: learn(algorithm, *given)), []
+    for number in range(3):
+        rollout = random_windows.rollout(algorithm, state.actor.params, 16, 4, seed=number)
+        state, _, metrics = update(jax.random.PRNGKey(number), state, rollout)
+        seen.append((rollout, metrics))
+    return algorithm, first, state, seen
+
+
+def test_an_update_moves_both_networks_and_tries_a_candidate():
+    algorithm, before, after, seen = updated()
+    for name in ("actor", "critic"):
+        pairs = zip(*(jax.tree.leaves(getattr(each, name).params) for each in (before, after)), strict=True)
+        assert all(np.isfinite(b).all() for _, b in pairs)
+    assert after.search.tried == 2
+    returns = [float(rollout.window.reward.sum() / rollout.window.done.sum()) for rollout, _ in seen]
+    np.testing.assert_allclose(after.search.fitness[:2], np.diff(returns), rtol=1e-4)
+    for _, metrics in seen:
+        assert sum(metrics[f"weight_{level}"] for level in ("joint", "individual", "correlated")) == pytest.approx(1)
+        assert 1 <= metrics["correlated_agents"] <= 3 and metrics["action_value_loss"] > 0
+
+
+def test_the_kept_networks_judge_as_the_update_did():
+    algorithm, _, state, seen = updated()
+    networks = algorithm.networks(state)
+    assert set(networks) == {"actor", "critic", "scale", "weights"}
+    rollout = seen[-1][0]
+    advantage = jax.jit(algorithm.advantages)(jax.random.PRNGKey(0), networks, rollout)
+    flat = networks | {"weights": jnp.zeros_like(networks["weights"])}
+    even = jax.jit(algorithm.advantages)(jax.random.PRNGKey(0), flat, rollout)
+    assert advantage.shape == rollout.window.log_prob.shape and np.abs(advantage - even).max() > 1e-5
