@@ -3,12 +3,12 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matrix_game import MatrixGame
 
 from gpae import plan
 from gpae.algorithms.base import learn
@@ -104,8 +104,8 @@ def test_the_buffer_gives_back_what_the_agents_saw_and_did():
     rollout = jax.jit(made._collect)(jax.random.PRNGKey(5), state.learner, state.runner)[1]
     algorithm, window = made.algorithm, rollout.window
     state = algorithm.with_replay(algorithm.init(jax.random.PRNGKey(0)), rollout)
-    buffer = algorithm.buffer.add(state.buffer, algorithm._experience(rollout))
-    batch = jax.jit(algorithm._sample)(jax.random.PRNGKey(1), buffer)
+    buffer = algorithm.buffer.add(state.buffer, rollout)
+    batch = jax.jit(algorithm.buffer.sample)(jax.random.PRNGKey(1), buffer)
     sources = set()
     for column in range(SMALL["batch_size"]):
         same = (np.asarray(window.action) == np.asarray(batch.action[..., column : column + 1])).all((0, 1))
@@ -127,7 +127,7 @@ def test_the_buffer_gives_back_what_the_agents_saw_and_did():
 def test_the_loss_is_the_error_of_the_targets_step_by_step(method):
     """Against loops over steps, agents and windows, with online and target networks that differ."""
     made, states, _ = training()
-    batch = jax.jit(made.algorithm._sample)(jax.random.PRNGKey(1), first_seed(states[-1]).learner.buffer)
+    batch = jax.jit(made.algorithm.buffer.sample)(jax.random.PRNGKey(1), first_seed(states[-1]).learner.buffer)
     learner, chosen_method = made.job.learner, PARAMS.method(method)
     algorithm = ValueDecomposition(made.environment, chosen_method, learner, made.job.network, 1)
     online, target = (algorithm.init(jax.random.PRNGKey(key)).online for key in (1, 2))
@@ -202,32 +202,6 @@ def test_what_cannot_run_is_refused_in_one_line():
 
 
 # ------------------------------------------------------------------------------------------------------------ games
-
-
-class GameState(NamedTuple):
-    tally: base.Tally
-
-
-class MatrixGame:
-    """One step, two agents, the payoff of their joint action; nothing to see."""
-
-    def __init__(self, payoff):
-        self.payoff = jnp.asarray(payoff, jnp.float32)
-        self.spec = base.Spec("matrix", ("row", "column"), 1, 1, base.Discrete(len(payoff)), 1, False)
-
-    def reset(self, key, batch):
-        state = GameState(base.empty_tally(batch))
-        return state, self.view(state)
-
-    def view(self, state):
-        batch, size = len(state.tally.return_), self.spec.actions.size
-        return base.View(jnp.ones((2, batch, 1)), jnp.ones((batch, 1)), jnp.ones((2, batch, size), bool))
-
-    def step(self, key, state, action):
-        reward, done = self.payoff[action[0], action[1]], jnp.ones(action.shape[1], bool)
-        tally, episode = base.count(state.tally, reward, done, jnp.zeros_like(done))
-        state = GameState(tally)
-        return state, base.Step(self.view(state), reward, jnp.stack([done, done]), done, episode)
 
 
 def solve(method, payoff, updates=800):

@@ -8,7 +8,6 @@ Q-learning, van Hasselt et al. 2016).
 from functools import partial
 from typing import Any, NamedTuple
 
-import flashbax
 import jax
 import jax.numpy as jnp
 import optax
@@ -16,8 +15,9 @@ import optax
 from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.q_learning import annealed, double_q, taken, td_target
 from gpae.algorithms.window import Rollout
+from gpae.algorithms.window_buffer import Batch, WindowBuffer
 from gpae.config import Network, ValueDecompositionMethod, ValueLearner
-from gpae.environments.base import Discrete, View, Viewable, batch_axes
+from gpae.environments.base import Discrete, Viewable
 from gpae.networks.mixers import Monotonic, Separate, Sum
 from gpae.networks.policies import EpsilonGreedy
 from gpae.networks.q_network import QNetwork
@@ -46,35 +46,6 @@ class ValueState(NamedTuple):
     updates: jax.Array
 
 
-class Experience(NamedTuple):
-    """A window of one environment, as the buffer holds it: T steps, the first of which begins an episode.
-
-    states: the environment's, leaves [T + 1, ...]; their views are several times larger and are made when sampled
-    action: int32 [T, N]
-    reward: float32 [T]
-    done: bool [T]
-    """
-
-    states: Any
-    action: jax.Array
-    reward: jax.Array
-    done: jax.Array
-
-
-class Batch(NamedTuple):
-    """Sampled windows with the time axis first.
-
-    view: leaves [T + 1, ...]; begins: bool [T + 1, B], the step begins an episode
-    action: int32 [T, N, B]; reward: float32 [T, B]; done: bool [T, B]
-    """
-
-    view: View
-    begins: jax.Array
-    action: jax.Array
-    reward: jax.Array
-    done: jax.Array
-
-
 class ValueDecomposition:
     """The learner of one job; its methods are pure.
 
@@ -97,22 +68,14 @@ class ValueDecomposition:
         self.spec = environment.spec
         if not isinstance(self.spec.actions, Discrete):
             raise ValueError(f"{method.label} needs discrete actions; {self.spec.name} has continuous ones")
-        self.environment, self.learner, self.updates = environment, learner, updates
-        self.batch_axes = batch_axes(environment)
+        self.learner, self.updates = learner, updates
         self.hidden_size = network.width if network.recurrent else 0
         self.agent = QNetwork(self.spec, network)
         self.mixer = MIXERS[method.mixer](learner)
         self.optimiser = optax.chain(
             optax.clip_by_global_norm(learner.max_gradient_norm), optax.scale_by_radam(eps=learner.adam_epsilon)
         )
-        self.buffer = flashbax.make_trajectory_buffer(
-            add_batch_size=learner.environments,
-            max_length_time_axis=learner.buffer_windows // learner.environments,
-            min_length_time_axis=1,
-            sample_batch_size=learner.batch_size,
-            sample_sequence_length=1,
-            period=1,
-        )
+        self.buffer = WindowBuffer(environment, learner.environments, learner.buffer_windows, learner.batch_size)
 
     # ------------------------------------------------------------------------------------------------- state and acting
 
@@ -130,11 +93,7 @@ class ValueDecomposition:
         return jnp.zeros((len(self.spec.agents), batch, self.hidden_size), jnp.float32)
 
     def with_replay(self, state: ValueState, rollout: Rollout) -> ValueState:
-        shapes = jax.eval_shape(self._experience, rollout)
-        one = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[2:], leaf.dtype), shapes)
-        # flashbax leaves a Python number in it, whose weak type would make an update compile anew after a restart
-        buffer = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), self.buffer.init(one))
-        return state._replace(buffer=buffer)
+        return state._replace(buffer=self.buffer.empty(rollout))
 
     def networks(self, state: ValueState) -> dict[str, Any]:
         return {"actor": state.online.agent, "critic": state.online.mixer}
@@ -156,32 +115,6 @@ class ValueDecomposition:
             return EpsilonGreedy(q[0], view.available, jnp.broadcast_to(epsilon, q.shape[1:3])), states[0]
 
         return act
-
-    # ------------------------------------------------------------------------------------------------------- experience
-
-    def _experience(self, rollout: Rollout) -> Experience:
-        """What the buffer takes of a rollout, leaves [B, 1, ...]: a window of each environment as one time step."""
-        window = rollout.window
-        states = jax.tree.map(lambda leaf, axis: jnp.moveaxis(leaf, axis + 1, 0), rollout.states, self.batch_axes)
-        rest = (jnp.moveaxis(leaf, -1, 0) for leaf in (window.action, window.reward, window.done))
-        return jax.tree.map(lambda leaf: leaf[:, None], Experience(states, *rest))
-
-    def _sample(self, key: jax.Array, buffer: Any) -> Batch:
-        """`batch_size` windows drawn from the buffer with replacement."""
-        experience = jax.tree.map(lambda leaf: leaf[:, 0], self.buffer.sample(buffer, key).experience)
-        batch, time = jax.tree.leaves(experience.states)[0].shape[:2]
-
-        def side_by_side(leaf, axis):
-            return jnp.moveaxis(leaf.swapaxes(0, 1).reshape(time * batch, *leaf.shape[2:]), 0, axis)
-
-        view = self.environment.view(jax.tree.map(side_by_side, experience.states, self.batch_axes))
-
-        def apart(leaf):
-            return jnp.moveaxis(leaf.reshape(*leaf.shape[:-2], time, batch, leaf.shape[-1]), -3, 0)
-
-        action, reward, done = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
-        begins = jnp.concatenate([jnp.ones((1, batch), bool), done])
-        return Batch(jax.tree.map(apart, view), begins, action, reward, done)
 
     # --------------------------------------------------------------------------------------------------------- learning
 
@@ -215,7 +148,7 @@ class ValueDecomposition:
 
         def epoch(carry, key):
             online, optimiser = carry
-            batch = self._sample(key, buffer)
+            batch = self.buffer.sample(key, buffer)
             (_, metrics), gradients = jax.value_and_grad(self._loss, has_aux=True)(online, target, batch)
             steps, optimiser = self.optimiser.update(gradients, optimiser, online)
             online = jax.tree.map(lambda param, step: param - rate * step, online, steps)
@@ -229,7 +162,7 @@ class ValueDecomposition:
         return {"values": self._fit}
 
     def hold(self, key: jax.Array, state: ValueState, rollout: Rollout):
-        buffer = self.buffer.add(state.buffer, self._experience(rollout))
+        buffer = self.buffer.add(state.buffer, rollout)
         metrics = {"epsilon": self.epsilon(state.updates)}
         return state._replace(buffer=buffer, updates=state.updates + 1), key, rollout.window.critic_hidden, metrics
 
