@@ -125,6 +125,19 @@ class ValueDecompositionMethod:
 
 
 @_frozen
+class DopMethod:
+    """An actor-critic whose critic is a weighted sum of the agents' values, learned from old windows too (DOP).
+
+    settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
+    """
+
+    label: str
+    algorithm: Literal["dop"]
+    families: tuple[Family, ...]
+    settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
+
+
+@_frozen
 class CompetitionMethod:
     """Two teams that learn against each other, each by a method of its own; see `gpae.algorithms.competition`.
 
@@ -137,10 +150,11 @@ class CompetitionMethod:
     teams: tuple[Name, Name]
 
 
-Method = PolicyGradientMethod | ValueDecompositionMethod | CompetitionMethod
+Method = PolicyGradientMethod | ValueDecompositionMethod | DopMethod | CompetitionMethod
 METHODS = {
     "policy_gradient": PolicyGradientMethod,
     "value_decomposition": ValueDecompositionMethod,
+    "dop": DopMethod,
     "competition": CompetitionMethod,
 }
 SeedsAxis = Literal["auto", "vmap", "map"]
@@ -223,6 +237,43 @@ class ValueLearner:
     mixer_embedding: Count
     hypernet_width: Count
     mixer_init_scale: Positive
+    seeds_axis: SeedsAxis = "auto"
+
+
+@_frozen
+class DopLearner:
+    """The learner of DOP. Lengths in steps, rates dimensionless.
+
+    buffer_windows, batch_size: windows in the replay, over all environments, and drawn from it for a gradient step
+    rms_decay, rms_epsilon: of RMSProp
+    epsilon_start, epsilon_finish, epsilon_fraction: as of `ValueLearner`, the share of uniform actions in the policy
+    epochs: gradient steps an update of the critic; the actor has one
+    target_update_interval: updates between two copies of the critic's parameters into the target network
+    lam: of TD(lambda) on the newest windows; tree_lam, tree_steps: of the tree backups of old ones
+    off_policy_share: kappa, of the tree backups' error in the critic's loss
+    mixer_embedding: units of the hidden layers of k^i(s) and b(s)
+    """
+
+    environments: Count
+    rollout_steps: Count
+    buffer_windows: Count
+    batch_size: Count
+    learning_rate: Positive
+    critic_learning_rate: Positive
+    rms_decay: Annotated[float, Field(ge=0, lt=1)]
+    rms_epsilon: Positive
+    epsilon_start: Fraction
+    epsilon_finish: Fraction
+    epsilon_fraction: Fraction
+    epochs: Count
+    max_gradient_norm: Positive
+    target_update_interval: Count
+    gamma: Fraction
+    lam: Fraction
+    tree_lam: Fraction
+    tree_steps: Count
+    off_policy_share: Fraction
+    mixer_embedding: Count
     seeds_axis: SeedsAxis = "auto"
 
 
@@ -320,12 +371,18 @@ class ValueDecompositionSettings:
 
 
 @_frozen
+class DopSettings:
+    learner: DopLearner
+    network: Network
+
+
+@_frozen
 class FamilyDefaults:
     """What the papers fix per family of tasks: Appendix G's columns and the environment's settings.
 
     score: the measure that the tables print
     environment: settings of gpae.environments.registry.make that a task of the family may replace
-    value_decomposition: absent where the family's actions are continuous
+    value_decomposition, dop: absent where the family's actions are continuous
     """
 
     label: str
@@ -333,6 +390,7 @@ class FamilyDefaults:
     environment: dict[str, Any]
     policy_gradient: PolicyGradientSettings
     value_decomposition: ValueDecompositionSettings | None = None
+    dop: DopSettings | None = None
 
 
 @_frozen
@@ -356,8 +414,9 @@ class Claims:
 class Layout:
     """Where a method's cells stand in a table. Axes but `task` and `method` are the method's keys of that name.
 
-    quantities: what stands side by side in a cell: `score`, `curve_score` (the learning curve's mean), or training
-        quantities of the metrics files
+    quantities: what stands side by side in a cell: `score`, `curve_score` (the learning curve's mean), training
+        quantities of the metrics files, `gradient_noise`, which evaluations then measure, or what a training took
+        (`gpae.results.costs`)
     """
 
     rows: Literal["task", "method", "trace", "eta"] = "task"
@@ -382,7 +441,8 @@ class Experiment:
     why: what it is for, where the title does not say it
     labels: method: the name that this table prints, where it is not the method's own
     figures: learning curves by task and by family (Figures 6 and 4), the advantage gap (Figure 1), the distances of the
-        trace weights (Figure 2), two teams' rewards (ASAE's Figure 7), final scores beside curves (the controls)
+        trace weights (Figure 2), two teams' rewards (ASAE's Figure 7), final scores beside curves (the controls), the
+        gradient's noise, performance profiles with probabilities of improvement
     comparisons: the pairs of methods that answer a question of their own
     """
 
@@ -394,7 +454,7 @@ class Experiment:
     claims: Claims | None = None
     labels: dict[Name, str] = Field(default_factory=dict)
     layout: Layout = Layout()
-    figures: tuple[Literal["tasks", "families", "gap", "ratios", "teams", "scores"], ...] = ()
+    figures: tuple[Literal["tasks", "families", "gap", "ratios", "teams", "scores", "noise", "profiles"], ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
 
@@ -412,6 +472,7 @@ class Override:
 
     policy_gradient: SettingsOverride = Field(default_factory=SettingsOverride)
     value_decomposition: SettingsOverride = Field(default_factory=SettingsOverride)
+    dop: SettingsOverride = Field(default_factory=SettingsOverride)
     total_steps: Count | None = None
     evaluation_interval: Count | None = None
 

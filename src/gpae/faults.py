@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gpae.config import ValueDecompositionMethod
+from gpae.config import DopMethod, ValueDecompositionMethod
 from gpae.plan import Job
 
 _GO_ON = "then the same command goes on"
@@ -51,7 +51,7 @@ def _no_memory(error: BaseException) -> bool:
 @contextmanager
 def training(job: Job) -> Iterator[None]:
     """Turns a lack of memory into OutOfMemory with the settings on which a training's memory depends."""
-    key = "buffer_windows" if isinstance(job.method, ValueDecompositionMethod) else "environments"
+    key = "buffer_windows" if isinstance(job.method, ValueDecompositionMethod | DopMethod) else "environments"
     place = f"overrides.{job.task.family}.{job.method.algorithm}.learner.{key}"
     with _told(job, place, getattr(job.learner, key)):
         yield

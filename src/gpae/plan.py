@@ -15,6 +15,7 @@ from gpae.config import (
     ENVIRONMENTS,
     CompetitionMethod,
     ConfigError,
+    DopLearner,
     Learner,
     Method,
     Network,
@@ -33,6 +34,7 @@ from gpae.config import (
 
 MOST_POINTS = 10_000  # evaluations of a training
 FORMAT = 2  # of checkpoints and of the hash; a change of what is computed or stored raises it
+NOISE = "gradient_noise"  # a quantity of tables that evaluations measure where one asks for it
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Job:
     task: Task
     score: str
     environment: dict[str, Any]
-    learner: Learner | ValueLearner
+    learner: Learner | ValueLearner | DopLearner
     network: Network
     total_steps: int
     evaluation_interval: int
@@ -245,7 +247,7 @@ def _fits(params: Params, planned: Job) -> None:
             f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.minibatches: {learner.minibatches} does"
             f" not divide the {learner.environments} environments; allowed: their divisors"
         )
-    if isinstance(learner, ValueLearner) and learner.buffer_windows < learner.environments:
+    if isinstance(learner, ValueLearner | DopLearner) and learner.buffer_windows < learner.environments:
         raise ConfigError(
             f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.buffer_windows: {learner.buffer_windows}"
             f" is fewer than the {learner.environments} environments; allowed: {learner.environments} or more"
@@ -298,3 +300,11 @@ def jobs(params: Params, profile: str, experiment: str | None = None) -> list[Jo
                     if (method, task, seeds) not in planned:
                         planned[method, task, seeds] = job(params, profile, method, task, seeds)
     return list(planned.values())
+
+
+def noise_asked(params: Params, job: Job) -> bool:
+    """Whether a table of the profile that has this job asks for the noise of its policy's gradient."""
+    names = params.profile(job.profile).experiments if isinstance(job.method, PolicyGradientMethod) else ()
+    asking = [name for name in names if NOISE in params.experiment(name).layout.quantities]
+    chosen = [selection(params, job.profile, name) for name in asking]
+    return any(job.task_name in tasks and job.method_name in methods for tasks, methods in chosen)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from rich.table import Table
 
 from gpae import plan
-from gpae.config import ConfigError, Params, ValueLearner
+from gpae.config import ConfigError, DopLearner, Params, ValueLearner
 from gpae.plan import Job
 from gpae.results import evidence, provenance, schema
 from gpae.results.files import leftovers
@@ -48,7 +48,7 @@ class Speed(NamedTuple):
 def work(job: Job) -> int:
     """Steps that a seed's training passes through its gradient steps: nearly all of the time goes there."""
     learner, method = job.learner, job.method
-    if isinstance(learner, ValueLearner):
+    if isinstance(learner, ValueLearner | DopLearner):
         return job.updates * learner.batch_size * learner.rollout_steps * learner.epochs
     return job.updates * job.steps_per_update * method.replay_windows * learner.epochs * method.epochs_factor
 

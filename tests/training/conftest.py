@@ -52,6 +52,17 @@ class Workspace:
                         },
                         "network": {"width": 16},
                     },
+                    "dop": {
+                        "learner": {
+                            "environments": 4,
+                            "rollout_steps": 16,
+                            "buffer_windows": 400,
+                            "batch_size": 4,
+                            "epochs": 1,
+                            "mixer_embedding": 8,
+                        },
+                        "network": {"width": 16},
+                    },
                 }
             },
         }

@@ -47,6 +47,26 @@ def test_values_win_too(method):
     assert rates[0] < 0.1 and rates[1] > 0.2, rates  # with the exploration of one action in twenty
 
 
+@pytest.mark.slow
+def test_dop_wins_too():
+    """From old windows and new ones; a random policy wins one battle in a hundred at most."""
+    job = plan.job(PARAMS, "paper", "dop", "3m", (0,))
+    learner = replace(
+        job.learner,
+        rollout_steps=64,
+        buffer_windows=800,
+        batch_size=8,
+        learning_rate=2e-3,
+        critic_learning_rate=1e-3,
+        target_update_interval=20,
+        mixer_embedding=16,
+    )
+    network, steps = replace(job.network, width=32), 102_400
+    job = replace(job, learner=learner, network=network, total_steps=steps, evaluation_interval=steps)
+    rates = first_and_last(job, job.updates)
+    assert rates[0] < 0.1 and rates[1] > 0.3, rates
+
+
 @pytest.mark.parametrize("method", ["asae"])
 def test_particles_spread(method):
     """The agents of simple_spread come nearer to the landmarks, and collide less, than those that begin at random."""

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from gpae.algorithms.base import Algorithm, Held, Metrics, State, joined
 from gpae.algorithms.competition import Competition
+from gpae.algorithms.dop import Dop
 from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError
@@ -28,6 +29,7 @@ from gpae.training.rollout import Runner, collect, start
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "policy_gradient": PolicyGradient,
     "value_decomposition": ValueDecomposition,
+    "dop": Dop,
 }
 
 
