@@ -16,7 +16,7 @@ from gpae.algorithms import critics, losses, optimiser, rewards, value_scale
 from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.chunks import chunk_length, chunked
 from gpae.algorithms.descent import Loss, Trained, descend
-from gpae.algorithms.estimation import ESTIMATORS, estimate
+from gpae.algorithms.estimation import ESTIMATORS, Estimates, estimate
 from gpae.algorithms.search import Search, WeightSearch, mean_return
 from gpae.algorithms.sequential import descend_in_turn
 from gpae.algorithms.window import (
@@ -132,7 +132,7 @@ class PolicyGradient:
     def networks(self, state: LearnerState) -> dict[str, Any]:
         kept = {"actor": state.actor.params, "critic": state.critic.params, "scale": state.scale}
         kept["reward_model"] = state.reward_model and state.reward_model.params
-        kept["weights"] = state.search and self.search.candidate(state.search)
+        kept["weights"] = state.search and state.search.eta
         return {name: each for name, each in kept.items() if each is not None}
 
     def explore(self, state: LearnerState) -> Act:
@@ -262,6 +262,10 @@ class PolicyGradient:
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """Raw advantages [T, N, B] of a rollout, by the `networks` of any moment."""
+        return self.estimated(key, networks, rollout)[0].raw
+
+    def estimated(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> tuple[Estimates, Frozen]:
+        """The estimates of a rollout alone, and what an update would hold fixed, by the `networks` of any moment."""
         filled = jnp.ones(rollout.window.reward.shape[1], bool)
         keys = jax.random.split(key)
-        return self._estimate(*keys, networks, rollout.window, rollout.policies, filled)[0].raw
+        return self._estimate(*keys, networks, rollout.window, rollout.policies, filled)[:2]

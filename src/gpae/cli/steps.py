@@ -66,7 +66,7 @@ def evaluate(
     from gpae.training import evaluation
 
     with faults.evaluation(job):
-        evaluation.evaluate(job)
+        evaluation.evaluate(job, planning.noise_asked(PARAMS, job))
 
 
 def render(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from gpae import plan
 from gpae.config import ConfigError, Params
-from gpae.plan import Job
+from gpae.plan import NOISE, Job
 from gpae.results import schema, statistics
 
 _KEY = ["task", "method"]
@@ -120,6 +120,29 @@ def _diagnostics(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
     return found.dropna(subset="value").drop(columns=["total", "episodes"]).assign(**about)
 
 
+def _noise(job: Job, measured: list[list[float]]) -> pd.DataFrame:
+    """DIAGNOSTICS' rows of the gradient's noise at each point but the first; measured: [point, seed]."""
+    points, values = sorted(set(job.evaluation_updates)), np.asarray(measured, float)
+    if values.shape != (len(points), len(job.seeds)):
+        raise ConfigError(
+            f"{job.evaluation}: metadata {NOISE}: of shape {list(values.shape)}; allowed: a number a point and seed"
+        )
+    point, seed = (axis.ravel() for axis in np.indices(values[1:].shape))
+    return pd.DataFrame(
+        {
+            "profile": job.profile,
+            "task": job.task_name,
+            "method": job.method_name,
+            "seed": np.asarray(job.seeds, np.int32)[seed],
+            "quantity": NOISE,
+            "evaluation": point + 1,
+            "env_steps": np.asarray(points, np.int64)[point + 1] * job.steps_per_update,
+            "updates": 1,
+            "value": values[1:].ravel(),
+        }
+    )
+
+
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     """Writes the profile's scores.parquet, summary.parquet and diagnostics.parquet from what there is of its jobs.
 
@@ -133,6 +156,8 @@ def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     for job in found:
         rows, jobs[job.evaluation.as_posix()] = _evaluation(job, root)
         parts.append(_scores(job, rows))
+        if NOISE in jobs[job.evaluation.as_posix()]:
+            updates.append(_noise(job, jobs[job.evaluation.as_posix()][NOISE]))
     scores = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in schema.SCORES.names})
     return [
         schema.write(scores, root / scores_path(profile), schema.SCORES, {"jobs": jobs}),

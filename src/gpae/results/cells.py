@@ -9,7 +9,7 @@ import pandas as pd
 
 from gpae import plan
 from gpae.config import Override, Params
-from gpae.results import aggregate, statistics
+from gpae.results import aggregate, costs, statistics
 from gpae.results.paper import Value, of_experiment
 
 NOT_RUN, NOT_SELECTED, NOT_HERE = "not run", "not in this profile", "method not in this project"
@@ -64,18 +64,23 @@ class _Results:
         summary, evaluations = aggregate.read_summary(params, profile, root)
         diagnostics, metrics = aggregate.read_diagnostics(params, profile, root)
         self.scores = aggregate.final(summary)
-        self.curves = aggregate.over_curve(aggregate.read_scores(params, profile, root)[0])
+        scores, origins = aggregate.read_scores(params, profile, root)
+        self.curves = aggregate.over_curve(scores)
         self.diagnostics = aggregate.over_training(diagnostics)
+        self.costs = costs.of_jobs(plan.jobs(params, profile), origins)
         self.sources = {*evaluations, *metrics}
 
     def of(self, task: str, method: str, quantity: str) -> dict[str, Any]:
         """The cell's _MEASURED, or nothing."""
-        rows = {SCORE: self.scores, CURVE: self.curves}.get(quantity, self.diagnostics)
+        others = self.costs if quantity in costs.QUANTITIES else self.diagnostics
+        rows = {SCORE: self.scores, CURVE: self.curves}.get(quantity, others)
         rows = rows[(rows["task"] == task) & (rows["method"] == method)]
         if quantity == SCORE:
             return next(iter(rows[_MEASURED].to_dict("records")), {})
         rows = rows[rows["quantity"] == quantity]
-        return _over_seeds(rows) if len(rows) else {}
+        found = _over_seeds(rows) if len(rows) else {}
+        # seeds of a job share what it took
+        return found | {"std": math.nan} if found and quantity in costs.QUANTITIES else found
 
 
 def _over_seeds(rows: pd.DataFrame) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -72,6 +73,14 @@ def machine() -> dict[str, Any]:
     }
 
 
+def peak_memory() -> int:
+    """The most bytes that this process has had: of its accelerator, or of the machine where its CPU computes."""
+    device = jax.devices()[0]
+    if device.platform == "cpu":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts it in KiB
+    return int((device.memory_stats() or {}).get("peak_bytes_in_use", 0))
+
+
 class Shape(NamedTuple):
     """What the bits of a result depend on beside its code and parameters; "unknown" where its file does not say.
 
@@ -118,6 +127,7 @@ def collect(job: Job, wall_seconds: float, **more: Any) -> dict[str, Any]:
             "evaluation_hash": job.evaluation_hash,
             "cores": job.cores,
             "wall_seconds": round(wall_seconds, 1),
+            "peak_memory_bytes": peak_memory(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         | more

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from gpae import plan
 from gpae.config import Params
-from gpae.results import cells, comparisons, layout, paper, statistics
+from gpae.plan import NOISE
+from gpae.results import cells, comparisons, costs, layout, paper, statistics
 from gpae.results.cells import Cell
 from gpae.results.grid import Grid, Text
 from gpae.results.layout import Table
@@ -25,6 +26,9 @@ MEANING = {
     "truncation_gap": "truncation gap, the joint distance minus the individual one (Eq. 9)",
     "individual_distance": "individual distance |c / λ − individual ratio|",
     "joint_distance": "joint distance |c / λ − joint ratio|",
+    "gradient_noise": "noise of the policy's gradient, its variance over its squared norm, mean over evaluation points",
+    "steps_per_second": "environment steps a second of the training, all seeds together, compile time included",
+    "peak_memory_gb": "the most memory of the training's process, or of its accelerator",
     "predators_reward": "the predators' mean reward a step",
     "prey_reward": "the prey's mean reward a step",
     "advantage_gap": "advantage gap, the others' mean advantage minus the stopped agent's at the replaced steps",
@@ -98,9 +102,17 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
         "IQM: interquartile mean over seeds, with the 95% interval of a stratified bootstrap, which is too narrow for"
         f" few seeds: it holds the truth in {statistics.COVERAGE}.",
     ]
-    if quantities := [name for name in params.experiment(experiment).layout.quantities if name != cells.SCORE]:
-        what = "; ".join(MEANING.get(name, layout.unit(name)) for name in quantities)
-        said.append(f"Means over all updates of the training, then over seeds: {what}.")
+    quantities = [name for name in params.experiment(experiment).layout.quantities if name != cells.SCORE]
+    others = [name for name in quantities if name in (NOISE, *costs.QUANTITIES)]
+    for means, names in (
+        (
+            "Means over all updates of the training, then over seeds",
+            [name for name in quantities if name not in others],
+        ),
+        ("Of whole trainings", others),
+    ):
+        if names:
+            said.append(f"{means}: {'; '.join(MEANING.get(name, layout.unit(name)) for name in names)}.")
     if protocol:
         seeds = f"{protocol.seeds} seeds" if protocol.seeds else "on seeds that it does not count"
         said.append(f"Paper: its mean ± standard deviation after {protocol.lengths} environment steps, {seeds}.")
@@ -108,7 +120,11 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
         for family in sorted(families & set(protocol.analogues)):
             said.append(f"{params.family(family).label}'s tasks only resemble the paper's: numbers need not agree.")
     for family, override in budget.overrides.items():
-        for algorithm, learner in (("policy_gradient", ""), ("value_decomposition", ", learners of values,")):
+        for algorithm, learner in (
+            ("policy_gradient", ""),
+            ("value_decomposition", ", learners of values,"),
+            ("dop", ", DOP,"),
+        ):
             if algorithm in algorithms and (changed := override.of(algorithm)):
                 label = params.family(family).label
                 said.append(f"{label}{learner} under other settings than the paper's: {paper_settings(changed)}.")

@@ -1,27 +1,32 @@
 """Every checkpoint of a job played for fresh episodes, by each of its policies."""
 
 import time
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpae.algorithms.gradient_noise import gradients, part_count, share
 from gpae.config import ConfigError
 from gpae.environments.base import Episode
-from gpae.plan import Job
+from gpae.plan import NOISE, Job
 from gpae.results import provenance, schema
 from gpae.results.schema import POLICIES
 from gpae.training import checkpoint
 from gpae.training.loop import parameters
-from gpae.training.rollout import start
+from gpae.training.rollout import collect, start
 from gpae.training.update import Trainer
 
 STREAM = 1_000_003  # folded into a seed's key, so that evaluation shares no random number with training
 
 
-def evaluate(job: Job) -> None:
-    """Makes `job.evaluation`; raises ConfigError where a checkpoint is missing, damaged or not this job's."""
+def evaluate(job: Job, with_noise: bool = False) -> None:
+    """Makes `job.evaluation`, with the gradient's noise in its metadata where asked for.
+
+    Raises ConfigError where a checkpoint is missing, damaged or not this job's.
+    """
     began = time.monotonic()
     trainer = Trainer(job)
     points = sorted(set(job.evaluation_updates))
@@ -29,9 +34,11 @@ def evaluate(job: Job) -> None:
     if missing:
         raise ConfigError(f"{job.checkpoints}: no checkpoint {missing[0]}; make it with: gpae train {job.selector}")
     like = parameters(trainer)
-    actors = [checkpoint.restore(job.checkpoints / str(update), job, like)["actor"] for update in points]
-    episodes = play(trainer, jax.tree.map(lambda *leaves: jnp.stack(leaves), *actors))
-    metadata = provenance.collect(job, wall_seconds=time.monotonic() - began, training=trained(job))
+    each = [checkpoint.restore(job.checkpoints / str(update), job, like) for update in points]
+    networks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+    episodes = play(trainer, networks["actor"])
+    measured = {NOISE: noise(trainer, networks).tolist()} if with_noise else {}
+    metadata = provenance.collect(job, wall_seconds=time.monotonic() - began, training=trained(job), **measured)
     schema.write(_columns(job, points, episodes), job.evaluation, schema.evaluation(job.score), metadata)
 
 
@@ -90,6 +97,34 @@ def play(trainer: Trainer, actors: Any) -> Episode:
     shape = (points, len(job.seeds), len(ways), batch)
     at = tuple(jnp.asarray(index) for index in zip(*grid, strict=True))
     return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(shape), every(actors, at, keys))
+
+
+def noise(trainer: Trainer, networks: Any) -> np.ndarray:
+    """The noise of the policy's gradient, [point, seed]; networks: parameters with leading axes [point, seed].
+
+    Of every method on fresh windows of its own policy, in as many environments as the family has, after one window that
+    takes them into the midst of their episodes. Raises ConfigError where their number has no equal parts.
+    """
+    job, algorithm, environment = trainer.job, trainer.algorithm, trainer.environment
+    batch, steps = job.learner.environments, job.learner.rollout_steps
+    if part_count(batch) == 1:
+        raise ConfigError(
+            f"params/profiles/{job.profile}.yaml: overrides.{job.task.family}.policy_gradient.learner.environments:"
+            f" {batch} has no equal parts, of which {NOISE} is measured; allowed: a number with a divisor up to 8"
+        )
+
+    def one(item):
+        networks, key = item
+        start_key, *keys, noise_key = jax.random.split(key, 4)
+        runner = start(environment, start_key, batch, algorithm.hidden_size, algorithm.critic_hidden_size)
+        for key in keys:
+            runner, rollout, _ = collect(environment, algorithm.act(networks["actor"]), key, runner, steps)
+        return share(gradients(algorithm, noise_key, networks, rollout))
+
+    seeds = [jax.random.fold_in(jax.random.PRNGKey(seed), STREAM + 1) for seed in job.seeds]
+    points = jax.tree.leaves(networks)[0].shape[0]
+    keys = jnp.stack([jnp.stack([jax.random.fold_in(key, point) for key in seeds]) for point in range(points)])
+    return np.asarray(jax.jit(partial(jax.lax.map, partial(jax.lax.map, one)))((networks, keys)), np.float64)
 
 
 def _columns(job: Job, points: list[int], episodes: Episode) -> dict[str, Any]:
