@@ -52,6 +52,18 @@ def test_gap_is_a_metric_where_agents_are_disturbed_alone():
     assert "advantage_gap" not in learned("gpae_off")[2][-1]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method", ["dae", "coma", "credit_asae", "credit_ippo", "credit_happo", "maca", "credit_maca", "ppo_mix"]
+)
+def test_every_estimator_has_a_gap(method):
+    """Of the comparison, and of papers' own settings with pieces of windows and masks."""
+    row = learned(method, "3m_stop")[2][-1]
+    assert row["advantage_gap"] != row["advantage_gap_elsewhere"]
+    if method not in ("credit_happo", "credit_ippo"):  # whose advantages differ by the id or the observation alone
+        assert abs(row["advantage_gap"] - row["advantage_gap_elsewhere"]) > 1e-4
+
+
 def test_what_is_learned_from_is_what_was_executed():
     made, state, _ = learned("mappo", "3m_stop", updates=1)
     state = jax.tree.map(lambda leaf: leaf[0], state)

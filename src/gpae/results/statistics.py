@@ -4,7 +4,8 @@ A quantity that one seed cannot give (a spread, an interval, a test) is NaN, nev
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -74,16 +75,53 @@ def interquartile_mean(scores: np.ndarray) -> Interval:
     if scores.shape[0] < 2:
         nothing = np.full(scores.shape[1:], np.nan)
         return Interval(_iqm(scores), nothing, nothing)
-    from rliable.library import get_interval_estimates  # takes seconds to import, and only this needs it
+    from rliable.library import get_interval_estimates  # takes seconds to import, and only the bootstrap needs it
 
-    # rliable 1.2 takes a random_state but draws from numpy's global one, so that one is set, and put back
+    with _drawn_alike():
+        points, ranges = get_interval_estimates({"cells": scores}, _iqm, reps=RESAMPLES, confidence_interval_size=LEVEL)
+    return Interval(points["cells"], *ranges["cells"])
+
+
+@contextmanager
+def _drawn_alike() -> Iterator[None]:
+    """rliable 1.2 takes a random_state but draws from numpy's global one, so that one is set, and put back."""
     before = np.random.get_state()
     np.random.seed(BOOTSTRAP_SEED)
     try:
-        points, ranges = get_interval_estimates({"cells": scores}, _iqm, reps=RESAMPLES, confidence_interval_size=LEVEL)
+        yield
     finally:
         np.random.set_state(before)
-    return Interval(points["cells"], *ranges["cells"])
+
+
+def performance_profiles(scores: Mapping[str, np.ndarray], taus: np.ndarray) -> dict[str, Interval]:
+    """The share of runs above each of `taus`, [tau], of scores [seed, task] by method; NaN interval for one seed."""
+    from rliable.library import create_performance_profile
+
+    with _drawn_alike():
+        points, ranges = create_performance_profile(dict(scores), taus, reps=RESAMPLES, confidence_interval_size=LEVEL)
+    several = {name: len(values) > 1 for name, values in scores.items()}
+    nothing = np.full(len(taus), math.nan)
+    return {name: Interval(points[name], *(ranges[name] if several[name] else (nothing, nothing))) for name in scores}
+
+
+def probability_of_improvement(scores: np.ndarray, others: np.ndarray) -> Interval:
+    """That a run of one method is above one of the other, in the mean over tasks: Mann and Whitney's U over the pairs.
+
+    scores, others: [seed, task], the same tasks; ties count half; NaN interval where either has one seed
+    """
+    from rliable.library import get_interval_estimates
+
+    def chance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        above = (one[:, None] > other[None]) + 0.5 * (one[:, None] == other[None])
+        return np.array([above.mean()])
+
+    if min(len(scores), len(others)) < 2:
+        return Interval(chance(scores, others)[0], np.float64(math.nan), np.float64(math.nan))
+    with _drawn_alike():
+        points, ranges = get_interval_estimates(
+            {"pair": [scores, others]}, chance, reps=RESAMPLES, confidence_interval_size=LEVEL
+        )
+    return Interval(points["pair"][0], ranges["pair"][0, 0], ranges["pair"][1, 0])
 
 
 class Sample(NamedTuple):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gpae.config import Params
 from gpae.results import schema
-from gpae.results.figures import curves, gap, panels, ratios, scores, style, teams
+from gpae.results.figures import curves, gap, noise, panels, profiles, ratios, scores, style, teams
 from gpae.results.figures.panels import Panel
 
 
@@ -32,6 +32,8 @@ KINDS = {
     "gap": _curves(gap.shown, 2, gap.caption),
     "ratios": _curves(ratios.shown, 2, ratios.caption),
     "teams": _curves(teams.shown, 3, teams.caption),
+    "noise": _curves(noise.shown, 2, noise.caption),
+    "profiles": Kind(profiles.draw, curves.by_task, profiles.caption),
     "scores": Kind(scores.draw, curves.by_task, scores.caption),
 }
 

@@ -92,14 +92,24 @@ def by_family(params: Params, profile: str, experiment: str, root: Path) -> list
 
 
 def after_diagnostics(
-    params: Params, profile: str, experiment: str, root: Path, kinds: Sequence[tuple[str, str, pd.DataFrame]]
+    params: Params,
+    profile: str,
+    experiment: str,
+    root: Path,
+    kinds: Sequence[tuple[str, str, pd.DataFrame]],
+    tasks: Sequence[str] | None = None,
 ) -> list[Panel]:
-    """Each task's panels of training quantities, (title, unit, rows of `aggregate.over_seeds`), then its scores'."""
+    """Each task's panels of training quantities, (title, unit, rows of `aggregate.over_seeds`), then its scores'.
+
+    tasks: those of the selection that are shown; None: all
+    """
     names = panels.labels(params, profile, experiment)
     found, letters = [], iter(ascii_lowercase)
     for task, score in zip(
         plan.selection(params, profile, experiment)[0], by_task(params, profile, experiment, root), strict=True
     ):
+        if tasks is not None and task not in tasks:
+            continue
         for title, unit, rows in kinds:
             curves = panels.curves(rows, task, names)
             head = f"({next(letters)}) {score.title}: {title}"

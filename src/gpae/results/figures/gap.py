@@ -39,7 +39,7 @@ def _references(params: Params, task: str) -> list[tuple[str, float]]:
 
 
 def shown(params: Params, profile: str, experiment: str, root: Path) -> list[Panel]:
-    """Four panels a task: the gap, the gap where nothing was replaced, the gap in deviations, and the score."""
+    """Four panels a task with stops: the gap, the gap where nothing was replaced, the gap in deviations, the score."""
     rows, _ = aggregate.read_diagnostics(params, profile, root)
     raw = aggregate.over_seeds(rows)
     kinds = (
@@ -47,8 +47,13 @@ def shown(params: Params, profile: str, experiment: str, root: Path) -> list[Pan
         ("gap elsewhere", "advantage gap", raw[raw["quantity"] == ELSEWHERE]),
         ("gap in deviations", "gap / std of advantages", aggregate.over_seeds(_dimensionless(rows))),
     )
-    found = curves.after_diagnostics(params, profile, experiment, root, kinds)
-    for number, task in enumerate(plan.selection(params, profile, experiment)[0]):
+    tasks = [
+        name
+        for name in plan.selection(params, profile, experiment)[0]
+        if plan.environment(params, name).get("stop_probability")
+    ]
+    found = curves.after_diagnostics(params, profile, experiment, root, kinds, tasks)
+    for number, task in enumerate(tasks):
         first = 4 * number
         found[first] = replace(found[first], references=_references(params, task), scale=task)
         found[first + 1] = replace(found[first + 1], scale=task)
