@@ -140,7 +140,7 @@ def work_off(
     deadline, failed = time.monotonic() + 3600 * hours, set()
     while True:
         left = (deadline - time.monotonic()) / 3600
-        items = [item for item in share(order(params, profile, left, root), *part) if item.job not in failed]
+        items = [item for item in share(order(params, profile, left, root), *part) if item.job.evaluation not in failed]
         if not items or left <= 0:
             break
         job = items[0].job
@@ -149,7 +149,7 @@ def work_off(
         if code == TRY_AGAIN:
             break
         if code or _run("evaluate", *job.selector.split(), root=root):
-            failed.add(job)
+            failed.add(job.evaluation)
     say(f"{len(items)} jobs left" + (f", {len(failed)} failed" if failed else ""))
     return not failed
 

@@ -1,5 +1,6 @@
 """Brings results of other machines together: a job's two Parquet files, which say themselves where they were made."""
 
+import os
 from pathlib import Path
 
 from gpae import plan, status
@@ -13,7 +14,7 @@ def merge(params: Params, profile: str, folder: Path, root: Path = Path(".")) ->
     Returns what was written, and a line for each job that both have. Raises ConfigError, before anything is written,
     where `folder` is no such checkout or one of its files is damaged.
     """
-    if not (folder / "artifacts" / profile).is_dir():
+    if not os.path.isdir(folder / "artifacts" / profile):  # also where no such name can be
         raise ConfigError(f"{folder}: no artifacts/{profile} in it; allowed: a folder that holds such results")
     theirs = [status.progress(job, folder) for job in plan.jobs(params, profile)]
     if damaged := next((one.problem for one in theirs if one.state == "damaged"), ""):
