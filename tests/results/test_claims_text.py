@@ -23,7 +23,10 @@ def around(mean, spread=NEAR):
 
 def write(study, rules, experiments=("table2",)):
     sentence = {"quotation": "q", "where": "w", "experiments": list(experiments), "rules": rules}
-    (study.root / "params" / "claims" / "gpae-text.yaml").write_text(yaml.safe_dump({"it": sentence}))
+    folder = study.root / "params" / "claims"
+    for path in folder.glob("*-text.yaml"):  # this sentence is the only one
+        path.unlink()
+    (folder / "gpae-text.yaml").write_text(yaml.safe_dump({"it": sentence}))
 
 
 def run(study, measured, diagnosed=None, curve=lambda point: float(point > 0), **changes):
@@ -400,11 +403,28 @@ def test_more_time_is_read_from_the_benchmarks_of_each_machine(study):
 
 
 @pytest.fixture(scope="module")
-def of_the_paper(tmp_path_factory):
-    """The project's own sentences with nothing measured: what is left is the paper against its own tables."""
+def of_papers(tmp_path_factory):
+    """The project's own sentences with nothing measured: what is left is each paper against its own tables."""
     study = Study(tmp_path_factory.mktemp("paper"))
     aggregate.build(study.params, "paper", study.root)
-    return {found.claim: found for found in claims.text_verdicts(study.params, "paper", study.root)}
+    return {(found.paper, found.claim): found for found in claims.text_verdicts(study.params, "paper", study.root)}
+
+
+@pytest.fixture(scope="module")
+def of_the_paper(of_papers):
+    return {claim: found for (paper, claim), found in of_papers.items() if paper == "gpae"}
+
+
+def test_asaes_table_supports_its_sentences_but_that_it_ends_above_qmix(of_papers):
+    """Table 1 prints 1.0 for both on 3m and 2m_vs_1z, of which the text says "even better"."""
+    found = {claim: one for (paper, claim), one in of_papers.items() if paper == "asae"}
+    for claim in ("best_on_most", "coma_shows_nothing", "considerable_superiority"):
+        assert found[claim].paper_verdict == "means agree"
+    better = found["slower_and_better"]
+    assert better.paper_verdict == "means disagree" and [part.paper_value for part in better.parts[2:]] == [0, 0]
+    without = {claim for claim, one in found.items() if one.paper_verdict == "no numbers"}
+    figures = {"highest_return", "highest_stability", "better_predators", "growing_superiority"}
+    assert without == figures | {"more_agents_more_superiority"}
 
 
 def test_the_papers_tables_support_its_main_sentence(of_the_paper):
