@@ -16,7 +16,7 @@ from gpae.algorithms import critics, losses, optimiser, rewards, value_scale
 from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.chunks import chunk_length, chunked
 from gpae.algorithms.descent import Loss, Trained, descend
-from gpae.algorithms.estimation import ESTIMATORS, Estimates, estimate
+from gpae.algorithms.estimation import ESTIMATORS, estimate
 from gpae.algorithms.search import Search, WeightSearch, mean_return
 from gpae.algorithms.sequential import descend_in_turn
 from gpae.algorithms.window import (
@@ -264,8 +264,10 @@ class PolicyGradient:
         """Raw advantages [T, N, B] of a rollout, by the `networks` of any moment."""
         return self.estimated(key, networks, rollout)[0].raw
 
-    def estimated(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> tuple[Estimates, Frozen]:
-        """The estimates of a rollout alone, and what an update would hold fixed, by the `networks` of any moment."""
+    def estimated(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout):
+        """By the `networks` of any moment, of a rollout alone: its Estimates, what an update would hold fixed (Frozen), and
+        the critic's hidden state after it [N, B, H]."""
         filled = jnp.ones(rollout.window.reward.shape[1], bool)
         keys = jax.random.split(key)
-        return self._estimate(*keys, networks, rollout.window, rollout.policies, filled)[:2]
+        found, frozen, states, _ = self._estimate(*keys, networks, rollout.window, rollout.policies, filled)
+        return found, frozen, states[-2]

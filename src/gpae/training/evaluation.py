@@ -115,10 +115,12 @@ def noise(trainer: Trainer, networks: Any) -> np.ndarray:
 
     def one(item):
         networks, key = item
-        start_key, *keys, noise_key = jax.random.split(key, 4)
+        start_key, first_key, hidden_key, second_key, noise_key = jax.random.split(key, 5)
+        act = algorithm.act(networks["actor"])
         runner = start(environment, start_key, batch, algorithm.hidden_size, algorithm.critic_hidden_size)
-        for key in keys:
-            runner, rollout, _ = collect(environment, algorithm.act(networks["actor"]), key, runner, steps)
+        runner, rollout, _ = collect(environment, act, first_key, runner, steps)
+        runner = runner._replace(critic_hidden=algorithm.estimated(hidden_key, networks, rollout)[2])
+        rollout = collect(environment, act, second_key, runner, steps)[1]
         return share(gradients(algorithm, noise_key, networks, rollout))
 
     seeds = [jax.random.fold_in(jax.random.PRNGKey(seed), STREAM + 1) for seed in job.seeds]
