@@ -265,8 +265,8 @@ class PolicyGradient:
         return self.estimated(key, networks, rollout)[0].raw
 
     def estimated(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout):
-        """By the `networks` of any moment, of a rollout alone: its Estimates, what an update would hold fixed (Frozen), and
-        the critic's hidden state after it [N, B, H]."""
+        """Of a rollout alone, by the `networks` of any moment: its Estimates, what an update would hold fixed, and the
+        critic's hidden state after it [N, B, H]."""
         filled = jnp.ones(rollout.window.reward.shape[1], bool)
         keys = jax.random.split(key)
         found, frozen, states, _ = self._estimate(*keys, networks, rollout.window, rollout.policies, filled)
