@@ -16,6 +16,7 @@ NOT_RUN, NOT_SELECTED, NOT_HERE = "not run", "not in this profile", "method not 
 NOT_FOR_IT = "the method cannot run on such tasks"
 NOT_MEASURED = "run, but there is no such quantity"
 SCORE, CURVE = "score", "curve_score"  # at the last evaluation; mean of the learning curve
+OF_EVALUATIONS = (SCORE, CURVE, plan.NOISE, *costs.QUANTITIES)  # the others stand in metrics files
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Cell
             planned = [job for job in jobs if (job.task_name, job.method_name) == (name, method)]
             for quantity in about.layout.quantities:
                 metric = family.score if quantity == SCORE else quantity
-                places = [job.evaluation if quantity in (SCORE, CURVE) else job.metrics for job in planned]
+                places = [job.evaluation if quantity in OF_EVALUATIONS else job.metrics for job in planned]
                 sources = tuple(path.as_posix() for path in places if path.as_posix() in results.sources)
                 measured = results.of(name, method, quantity)
                 table.append(
