@@ -95,10 +95,14 @@ def _drawn_alike() -> Iterator[None]:
 
 def performance_profiles(scores: Mapping[str, np.ndarray], taus: np.ndarray) -> dict[str, Interval]:
     """The share of runs above each of `taus`, [tau], of scores [seed, task] by method; NaN interval for one seed."""
-    from rliable.library import create_performance_profile
+    from rliable.library import get_interval_estimates
+
+    def above(scores: np.ndarray) -> np.ndarray:
+        # as rliable's create_performance_profile, which takes 20 s for nine methods
+        return np.mean(scores[..., None] > taus, axis=(0, 1))
 
     with _drawn_alike():
-        points, ranges = create_performance_profile(dict(scores), taus, reps=RESAMPLES, confidence_interval_size=LEVEL)
+        points, ranges = get_interval_estimates(dict(scores), above, reps=RESAMPLES, confidence_interval_size=LEVEL)
     several = {name: len(values) > 1 for name, values in scores.items()}
     nothing = np.full(len(taus), math.nan)
     return {name: Interval(points[name], *(ranges[name] if several[name] else (nothing, nothing))) for name in scores}
