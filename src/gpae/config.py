@@ -169,7 +169,7 @@ class Learner:
         `map` on a CPU and `vmap` elsewhere
     critic_learning_rate: where it is not the actor's
     critic_beta2, critic_weight_decay: Adam's second decay, and AdamW's of the critic's matrices
-    critic_warmup: updates over which the critic's rate rises to its own
+    critic_warmup: epochs, of the first updates, over which the critic's rate rises to its own
     action_value_coefficient: of the error of Q(s, a) beside that of V(s), for a critic that is fitted to both (MACA)
     value_normalisation: the critic learns targets less their running mean, by their running deviation
     active_masks: a step at which an agent has no choice, being dead, counts neither in the policy's loss nor in the

@@ -19,6 +19,7 @@ from gpae.algorithms.window import Frozen, empty_window
 from gpae.config import Network, Params
 from gpae.environments.base import Continuous, Discrete, Spec
 from gpae.networks.policies import Categorical, Gaussian, action_features
+from gpae.training.loop import parameters
 from gpae.training.update import Trainer
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
@@ -36,8 +37,8 @@ def judged(name="maca", spec=SPEC, **changes):
     """(critic, its parameters, window, policies, what it says)"""
     critic = critics.make(method(name, **changes), spec, Network(width=8, layers=2, recurrent=False))
     params = jax.jit(critic.init)(jax.random.PRNGKey(0), empty_window(spec, 0, 0))
-    # as they are after some learning: agents attend to some more than to others
-    params = jax.tree.map(lambda leaf: 2 * leaf if leaf.ndim == 2 else leaf, params)
+    # as after some learning: agents attend to some more than to others, actions differ in worth
+    params = jax.tree.map(lambda leaf: leaf * (100 if leaf.shape == (16, N * A) else leaf.ndim), params)
     window = random_windows.window(SPEC, T, B, 0)
     rng = np.random.default_rng(1)
     logits = jnp.asarray(rng.normal(size=(T + 1, N, B, A)), jnp.float32)
@@ -172,3 +173,9 @@ def test_the_kept_networks_judge_as_the_update_did():
     flat = networks | {"weights": jnp.zeros_like(networks["weights"])}
     even = jax.jit(algorithm.advantages)(jax.random.PRNGKey(0), flat, rollout)
     assert advantage.shape == rollout.window.log_prob.shape and np.abs(advantage - even).max() > 1e-5
+
+
+def test_what_an_evaluation_point_keeps_has_its_seeds_in_front():
+    job = plan.job(PARAMS, "smoke", "maca", "3m", (0, 1))
+    kept = parameters(Trainer(job))
+    assert {leaf.shape[0] for leaf in jax.tree.leaves(kept)} == {2} and kept["weights"].shape == (2, 257, 3)

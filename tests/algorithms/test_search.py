@@ -34,7 +34,7 @@ def played(search, fitness, updates, seed=0):
     def update(carry, _):
         state, total = carry
         state = search.told(state, total)
-        weights = search.weights(search.candidate(state), embedding()).mean((1, 2))
+        weights = search.weights(state.eta, embedding()).mean((1, 2))
         return (state, total + fitness(weights)), weights
 
     start = search.init(jax.random.PRNGKey(seed)), jnp.float32(0.0)
@@ -58,7 +58,7 @@ def test_a_candidates_fitness_is_the_gain_of_the_update_that_used_it():
     for number, each in enumerate(returns):
         state = told(state, jnp.float32(each))
         assert state.tried == number
-        np.testing.assert_array_equal(search.candidate(state).ravel(), state.candidates[number])
+        np.testing.assert_array_equal(state.eta.ravel(), state.candidates[number])
     np.testing.assert_allclose(state.fitness[:4], [2.0, -3.0, 0.5, 0.0])
 
 
@@ -70,6 +70,7 @@ def test_after_a_generation_comes_the_next():
         state = told(state, jnp.float32(0.0))
     np.testing.assert_array_equal(state.candidates, first)
     state = told(state, jnp.float32(1.0))
+    np.testing.assert_array_equal(state.eta.ravel(), state.candidates[0])
     assert state.tried == 0 and state.strategy.gen_counter == 1 and (state.candidates != first).any()
 
 
@@ -108,7 +109,7 @@ VARIANTS = {
 def test_only_a_variants_own_levels_have_weight(method):
     search = search_of(method)
     state = jax.jit(search.init)(jax.random.PRNGKey(1))
-    weights = np.asarray(search.weights(100 * search.candidate(state), embedding()))
+    weights = np.asarray(search.weights(100 * state.eta, embedding()))
     assert set(PARAMS.method(method).levels) == set(VARIANTS[method])
     np.testing.assert_allclose(weights.sum(0), 1.0, atol=1e-6)
     for level, part in zip(LEVELS, weights, strict=True):
@@ -117,7 +118,7 @@ def test_only_a_variants_own_levels_have_weight(method):
 
 def test_the_weights_are_of_the_state():
     search = search_of()
-    weights = search.weights(search.candidate(jax.jit(search.init)(jax.random.PRNGKey(1))), embedding())
+    weights = search.weights(jax.jit(search.init)(jax.random.PRNGKey(1)).eta, embedding())
     assert weights.shape == (3, 6, 5) and np.ptp(weights[0]) > 0.01
 
 

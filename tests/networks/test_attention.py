@@ -22,6 +22,8 @@ def drawn(*shape, seed=0) -> jax.Array:
 def critic(decoder=False, blocks=1, agent_id=True):
     module = AttentionCritic(SPEC, Network(W, 2, recurrent=False, agent_id=agent_id), blocks, 16, decoder)
     params = jax.jit(module.init)(jax.random.PRNGKey(0), drawn(T, N, B, S), jnp.zeros((T, N, B, A)))
+    # as after some learning: at first no action is better than another
+    params = jax.tree.map(lambda leaf: leaf * (100 if leaf.shape == (16, N * A) else 1), params)
     encoded = jax.jit(lambda: module.apply(params, drawn(T, N, B, S), method="encode"))()
     return params, encoded, jax.jit(lambda actions: module.apply(params, encoded, actions, method="value"))
 
@@ -69,9 +71,18 @@ def test_agents_attend_to_each_other_and_weights_sum_to_one():
     assert (np.abs(tokens - encoded.tokens).max((0, 2, 3)) > 1e-3).all()
 
 
+def test_at_first_no_action_is_better_than_another():
+    module = AttentionCritic(SPEC, Network(W, 2, recurrent=False), 1, 16, False)
+    params = jax.jit(module.init)(jax.random.PRNGKey(0), drawn(T, N, B, S), jnp.zeros((T, N, B, A)))
+    value = jax.jit(module.apply)
+    actions = jnp.zeros((2, T, N, B, A)).at[0, ..., 0].set(1.0).at[1, ..., 1].set(1.0)
+    one, other = (value(params, drawn(T, N, B, S), each) for each in actions)
+    assert 0 < np.abs(one - other).max() < 0.03 * np.std(one)
+
+
 def test_attention_by_hand():
     """Two agents, width 1, all weights 1: scores q k, shares by softmax, the values' mean by them."""
-    module = Attention(1, jax.nn.initializers.ones)
+    module = Attention(1, jax.nn.initializers.xavier_uniform())
     x = jnp.asarray([1.0, 2.0]).reshape(1, 2, 1, 1)
     params = jax.tree.map(lambda leaf: jnp.full_like(leaf, leaf.ndim == 2), module.init(jax.random.PRNGKey(0), x, x))
     mixed, weights = module.apply(params, x, x)

@@ -67,7 +67,7 @@ def test_dop_wins_too():
     assert rates[0] < 0.1 and rates[1] > 0.3, rates
 
 
-@pytest.mark.parametrize("method", ["asae"])
+@pytest.mark.parametrize("method", ["asae", pytest.param("maca", marks=pytest.mark.slow)])
 def test_particles_spread(method):
     """The agents of simple_spread come nearer to the landmarks, and collide less, than those that begin at random."""
     job = plan.job(PARAMS, "paper", method, "spread_3", (0,))

@@ -16,7 +16,8 @@ def actors(learner: Learner, updates: int, steps: int) -> optax.GradientTransfor
 
 def critics(learner: Learner, updates: int, steps: int) -> optax.GradientTransformation:
     """The same with the critic's own rate, decays and warm-up."""
-    rate = _rate(learner, learner.critic_learning_rate or learner.learning_rate, updates, steps, learner.critic_warmup)
+    warmup = learner.critic_warmup * learner.minibatches
+    rate = _rate(learner, learner.critic_learning_rate or learner.learning_rate, updates, steps, warmup)
     kinds = {"b2": learner.critic_beta2, "eps": learner.adam_epsilon}
     if not learner.critic_weight_decay:
         return _clipped(learner, optax.adam(rate, **kinds))
@@ -28,10 +29,12 @@ def _matrices(params):
 
 
 def _rate(learner: Learner, rate: float, updates: int, steps: int, warmup: int = 0) -> optax.Schedule:
+    """warmup: gradient steps, to the last of which the rate rises"""
+
     def at(step):
         # constant within an update, falling to 0 over all of them
         fraction = 1.0 - (step // steps) / updates if learner.anneal_learning_rate else 1.0
-        return rate * fraction * (jnp.minimum((step // steps + 1) / warmup, 1.0) if warmup else 1.0)
+        return rate * fraction * (jnp.minimum((step + 1) / warmup, 1.0) if warmup else 1.0)
 
     return at
 

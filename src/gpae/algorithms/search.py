@@ -19,7 +19,7 @@ SPREAD = 0.1  # of the first candidates around 0, where all baselines weigh the 
 class Search(NamedTuple):
     """strategy: evosax's state; candidates: [P, D], a generation; fitness: float32 [P]
 
-    tried: int32, the candidate in use, -1 before the first rollout
+    tried: int32, the candidate in use, -1 before the first rollout; eta: [Z + 1, K], the same, the last row the bias
     mean_return: of the rollout from which the candidate in use has been learned
     """
 
@@ -28,6 +28,7 @@ class Search(NamedTuple):
     candidates: jax.Array
     fitness: jax.Array
     tried: jax.Array
+    eta: jax.Array
     mean_return: jax.Array
 
 
@@ -60,14 +61,16 @@ class WeightSearch:
         key, start_key, ask_key = jax.random.split(key, 3)
         candidates, strategy = self._asked(ask_key, self.strategy.initialize(start_key, self.settings))
         fitness, nothing = jnp.zeros(len(candidates), jnp.float32), jnp.zeros((), jnp.float32)
-        return Search(key, strategy, candidates, fitness, jnp.full((), -1, jnp.int32), nothing)
+        eta = candidates[0].reshape(self.shape)
+        return Search(key, strategy, candidates, fitness, jnp.full((), -1, jnp.int32), eta, nothing)
 
     def told(self, search: Search, mean_return: jax.Array) -> Search:
         """With the next candidate in use, the last one's fitness being what `mean_return` is more than before it."""
         gain = mean_return - search.mean_return
         fitness = jnp.where(jnp.arange(len(search.fitness)) == search.tried, gain, search.fitness)
         search = search._replace(fitness=fitness, tried=search.tried + 1, mean_return=mean_return)
-        return jax.lax.cond(search.tried == len(fitness), self._next_generation, lambda search: search, search)
+        search = jax.lax.cond(search.tried == len(fitness), self._next_generation, lambda search: search, search)
+        return search._replace(eta=search.candidates[search.tried].reshape(self.shape))
 
     def _next_generation(self, search: Search) -> Search:
         key, ask_key = jax.random.split(search.key)
@@ -75,12 +78,8 @@ class WeightSearch:
         candidates, strategy = self._asked(ask_key, strategy)
         return search._replace(key=key, strategy=strategy, candidates=candidates, tried=jnp.zeros_like(search.tried))
 
-    def candidate(self, search: Search) -> jax.Array:
-        """eta in use, [Z + 1, K]; the last row is the bias."""
-        return search.candidates[jnp.maximum(search.tried, 0)].reshape(self.shape)
-
     def weights(self, eta: jax.Array, embedding: jax.Array) -> jax.Array:
-        """psi [K, T, B] in the order of LEVELS, which sums to 1 over K; embedding: [T, B, Z]."""
+        """psi [K, T, B] in the order of LEVELS, which sums to 1 over K; eta: as in Search; embedding: [T, B, Z]."""
         has = jnp.array([level in self.levels for level in LEVELS])
         logits = embedding @ eta[:-1] + eta[-1]
         return jnp.moveaxis(jax.nn.softmax(jnp.where(has, logits, -jnp.inf)), -1, 0)

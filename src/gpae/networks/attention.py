@@ -17,6 +17,7 @@ from gpae.networks.input_layer import InputLayer
 from gpae.networks.layer_norm import LayerNorm
 
 FEED_FORWARD = 4  # a block's hidden layer over its width
+NEAR_ZERO = 0.01  # Xavier's gain of what an action is worth: at first no action is better than another
 
 
 def fixup(blocks: int, decoder: bool = False) -> nn.initializers.Initializer:
@@ -109,7 +110,8 @@ class LinearHead(nn.Module):
     def __call__(self, encoded: Encoded, distribution: jax.Array) -> jax.Array:
         time, agents, batch, size = distribution.shape
         xavier = nn.initializers.xavier_uniform()
-        worth = Linear(agents * size, kernel_init=xavier)(encoded.embedding).reshape(time, batch, agents, size)
+        small = nn.initializers.variance_scaling(NEAR_ZERO**2, "fan_avg", "uniform")
+        worth = Linear(agents * size, kernel_init=small)(encoded.embedding).reshape(time, batch, agents, size)
         by_actions = (jnp.moveaxis(worth, 2, 1) * distribution).sum((1, 3))
         return by_actions + Linear(1, kernel_init=xavier)(encoded.embedding)[..., 0]
 
