@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 from gpae import plan
 from gpae.cli import steps
 from gpae.config import ConfigError, Params
-from gpae.rendering import mabrax, movie
+from gpae.rendering import attention, mabrax, movie
 from gpae.rendering.frames import build_frames
 from gpae.rendering.render import record, render, scene
 from gpae.results.figures.style import SETTINGS
@@ -98,3 +98,25 @@ def test_figure_3_is_made_of_what_is_trained(source, folder, tmp_path):
     ]
     assert 2 < Image.open(written[1]).n_frames <= 62
     assert len(np.unique(np.asarray(Image.open(written[-1]).convert("RGB")).reshape(-1, 3), axis=0)) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "agents"), [("3m", 3), ("simple_spread", 3)])
+def test_whom_macas_critic_attends_to_is_drawn(fresh, tmp_path, task, agents):
+    job = plan.job(PARAMS, "smoke", "maca", task, (0,))
+    untrained = fresh(replace(job, learner=replace(job.learner, environments=2)), tmp_path)
+    recorded = record(untrained, greedy=True)
+    here, lives = attention.places(untrained.job, recorded)
+    assert here.shape == (recorded.steps + 1, agents, 2) and lives[0].all() and np.abs(np.diff(here, axis=0)).max() > 0
+    shares = attention.matrices(untrained, recorded)
+    assert shares.shape == (recorded.steps + 1, agents, agents)
+    np.testing.assert_allclose(shares.sum(2), 1.0, atol=1e-5)
+    assert (shares[:, np.arange(agents), np.arange(agents)] >= 0.5).all()
+    assert np.abs(np.diff(shares, axis=0)).max() > 1e-4  # they see something else in every state
+    with matplotlib.rc_context(SETTINGS):
+        figure = attention.draw(untrained)
+    maps = [axes for axes in figure.axes if axes.get_title().startswith("step ")]
+    for axes in maps:
+        step = int(axes.get_title().split()[1])
+        drawn = [line.get_xydata()[0] for line in axes.lines]
+        np.testing.assert_allclose(drawn, here[step])

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from gpae import plan
 from gpae.config import ConfigError, Params
-from gpae.rendering.choice import candidates
+from gpae.rendering.choice import attending, candidates
 
 PARAMS = Params(Path("params"))
 CONFIG = {"profile", "method", "jobs"}
@@ -41,7 +41,8 @@ TRAINED = {job.checkpoints.as_posix(): job for job in JOBS}
 EVALUATED = {job.evaluation.as_posix(): job for job in JOBS}
 EVALUATIONS = [path for path in EVALUATED if TRAINING or Path(path).exists()]
 METRICS = [path for path in (job.metrics.as_posix() for job in JOBS) if TRAINING or Path(path).exists()]
-FILMED = [jobs[0].checkpoints.as_posix() for jobs in candidates(PARAMS, PROFILE).values()]
+SHOWN = [*candidates(PARAMS, PROFILE).values(), attending(PARAMS, PROFILE)]
+FILMED = [jobs[0].checkpoints.as_posix() for jobs in SHOWN if jobs]
 PARAMETERS = sorted(path.as_posix() for path in Path("params").rglob("*") if path.suffix in (".yaml", ".csv"))
 BENCHMARKS = sorted(path.as_posix() for path in Path("artifacts/benchmarks").glob("*/*.csv"))
 GPUS = int(has_gpu())

@@ -1,4 +1,5 @@
-"""Figure 3: a frame of each environment from a trained policy, and the same with whose credit it was."""
+"""Figure 3: a frame of each environment from a trained policy, and the same with whose credit it was; and Figure 6 of
+MACA's paper, to whom its critic attends."""
 
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,8 @@ from matplotlib.figure import Figure
 from gpae import plan
 from gpae.config import ConfigError, Params
 from gpae.plan import Job
-from gpae.rendering import movie
-from gpae.rendering.choice import candidates
+from gpae.rendering import attention, movie
+from gpae.rendering.choice import attending, candidates
 from gpae.rendering.episode import Recording
 from gpae.rendering.render import Source, film, record, scene
 from gpae.results.figures import style
@@ -26,15 +27,19 @@ def place(profile: str, name: str) -> Path:
     return Path("artifacts", profile, "frames", name)
 
 
+def _trained(jobs: list[Job], root: Path) -> Source | None:
+    """The last checkpoint of the first finished job."""
+    finished = [job for job in jobs if (root / job.checkpoints).is_dir()]
+    return Source(finished[0], finished[0].seeds[0], root / finished[0].checkpoints) if finished else None
+
+
 def sources(params: Params, profile: str, root: Path) -> dict[str, Source]:
-    """{family: the last checkpoint of its first finished job}; raises ConfigError where there is none at all."""
-    wanted, found = candidates(params, profile), {}
-    for family, jobs in wanted.items():
-        finished = [job for job in jobs if (root / job.checkpoints).is_dir()]
-        if finished:
-            found[family] = Source(finished[0], finished[0].seeds[0], root / finished[0].checkpoints)
+    """{family: whom Figure 3 shows}, and under `attention` whom Figure 6 does; raises ConfigError where there is none
+    at all."""
+    wanted = candidates(params, profile) | {"attention": attending(params, profile)}
+    found = {name: source for name, jobs in wanted.items() if (source := _trained(jobs, root))}
     if not found:
-        first = next(iter(wanted.values()), plan.jobs(params, profile))[0]
+        first = next(jobs for jobs in (*wanted.values(), plan.jobs(params, profile)) if jobs)[0]
         raise ConfigError(f"{first.checkpoints}: no checkpoint; make it with: gpae train {first.selector}")
     return found
 
@@ -55,13 +60,20 @@ def telling_step(job: Job, recording: Recording) -> int:
 
 def build_frames(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     """Writes frames/{mabrax,smax}.png and .gif, a frame with its credit and the whole episode, and
-    frames/figure3.{pdf,png}, the scenes side by side.
+    frames/figure3.{pdf,png}, the scenes side by side; and frames/attention.{pdf,png}.
 
     The policies are greedy, the episodes the same for the same checkpoints. Raises ConfigError where nothing is
     trained.
     """
     found, written = sources(params, profile, root), []
+    attentive = found.pop("attention", None)
     with matplotlib.rc_context(style.SETTINGS):
+        if attentive:
+            drawn = attention.draw(attentive)
+            for kind in ("pdf", "png"):
+                written.append(write_whole(root / place(profile, f"attention.{kind}"), style.file(drawn, kind)))
+        if not found:
+            return written
         figure = Figure(figsize=(_WIDTH, 4.4))
         FigureCanvasAgg(figure)
         grid = figure.subplots(1, len(found), squeeze=False)[0]

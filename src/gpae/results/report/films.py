@@ -4,13 +4,15 @@ that has none."""
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpae.rendering.choice import candidates
+from gpae.rendering.choice import attending, candidates
 from gpae.results.report.context import Context, Link, link
 
 _CAPTIONS = {
     "figure3": "A frame of a trained policy's episode in each environment, greedy actions.",
     "smax": "The same frame of SMAX, and whose credit the episode was, step by step.",
     "mabrax": "The same of MABrax.",
+    "attention": "Where the agents are in an episode of MACA's policy, and under it to whom its critic attends: row i"
+    " has the shares of the agents' observations in what it knows of agent i.",
 }
 
 
@@ -31,11 +33,10 @@ def _drawn(folder: Path, name: str) -> list[Path]:
 def read(context: Context) -> tuple[list[Film], dict[str, bytes]]:
     """(the films that there are, {place in the page's folder: the file})"""
     folder = context.root / "artifacts" / context.profile / "frames"
-    chosen = {
-        family: [link(job) for job in context.finished(jobs)[:1]]
-        for family, jobs in candidates(context.params, context.profile).items()
-    }
-    every = [one for links in chosen.values() for one in links]
+    shown = candidates(context.params, context.profile)
+    every = [link(job) for jobs in shown.values() for job in context.finished(jobs)[:1]]
+    shown["attention"] = attending(context.params, context.profile)
+    chosen = {name: [link(job) for job in context.finished(jobs)[:1]] for name, jobs in shown.items()}
     found, files = [], {}
     for name, caption in _CAPTIONS.items():
         there = {f"frame-{path.name}": path.read_bytes() for path in _drawn(folder, name)}
