@@ -177,6 +177,7 @@ MOMENTS = {
     "evaluate": ["evaluations/*/*/.*"],
     "aggregate": [".scores*", "scores*", "summary*", ".diag*"],
 }
+MOMENTS["snakemake"] = MOMENTS["train"] + MOMENTS["evaluate"]
 """What appears on the way of a step: moments in which a kill would hurt most, were it to hurt."""
 
 

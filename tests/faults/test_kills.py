@@ -10,6 +10,7 @@ from faultlab import PROFILE, Lab, kill
 # {step: (kills, seconds that it takes)}
 SOON = {"train": (3, 6.0), "evaluate": (1, 6.0), "aggregate": (1, 4.0)}
 NIGHTLY = {"train": (30, 6.0), "evaluate": (10, 6.0), "aggregate": (10, 4.0)}
+SNAKEMAKE_KILLS = 10
 MADE_BEFORE = {"train": (), "evaluate": ("checkpoints", "metrics")}
 
 
@@ -59,3 +60,22 @@ def test_many_kills(whole, tmp_path, record, step):
     done = survives(whole, step, *NIGHTLY[step], tmp_path, seed=2)
     assert len(set(done)) > 1
     record(f"SIGKILL of {step}", len(done))
+
+
+@pytest.mark.slow
+def test_many_kills_of_snakemake_and_all_that_it_runs(whole, lab, tmp_path, record):
+    """It may make again what it had not yet noted as done: what is there is always whole, and the end the same."""
+    rng, done, fresh = random.Random(3), [], 0
+    expected = {name: bits for name, bits in whole.bits().items() if "/" in name or name.startswith("seeds-")}
+    while len(done) < SNAKEMAKE_KILLS:
+        how = kill(lab, "snakemake", rng, 30.0)
+        assert lab.bits().items() <= expected.items()
+        if how:
+            done.append(how)
+        else:
+            fresh += 1
+            lab = Lab.make(tmp_path / f"fresh-{fresh}")
+    lab.do("snakemake")
+    assert lab.bits() == expected and not lab.leftovers()
+    assert len(set(done)) > 1
+    record("SIGKILL of snakemake and all that it runs", len(done))
