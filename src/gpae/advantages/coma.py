@@ -4,6 +4,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from gpae.advantages.taken import taken
+
 
 def advantage(reward: jax.Array, done: jax.Array, value: jax.Array, bootstrap: jax.Array, gamma: float) -> jax.Array:
     """One-step counterfactual advantage (COMA; "Generalized Per-Agent Advantage Estimation", Eq. 2).
@@ -41,5 +43,4 @@ def counterfactual(q: jax.Array, policy: jax.Array, action: jax.Array) -> jax.Ar
     chex.assert_rank(policy, 4)
     chex.assert_shape(q, (..., *policy.shape))
     chex.assert_shape(action, policy.shape[:-1])
-    taken = jnp.where(action[..., None] == jnp.arange(q.shape[-1]), q, 0.0).sum(-1)
-    return taken - (policy * q).sum(-1)
+    return taken(q, action) - (policy * q).sum(-1)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gpae.advantages.taken import taken
 from gpae.algorithms.drawn_critics import DrawnMixture, DrawnValues
 from gpae.algorithms.estimation import ESTIMATORS
 from gpae.algorithms.judgement import Critic, Judged, Own, at_once, before, beyond, in_time
@@ -22,11 +23,6 @@ from gpae.networks.actor_critic import CounterfactualCritic, Joint
 from gpae.networks.critics import ActionCritic, LocalCritic
 from gpae.networks.policies import Policy, action_features
 from gpae.networks.q_network import QNetwork
-
-
-def _taken(values: jax.Array, action: jax.Array) -> jax.Array:
-    """[..., A], int32 [...] -> [...]; a gather's gradient is slow on a CPU."""
-    return jnp.where(action[..., None] == jnp.arange(values.shape[-1]), values, 0.0).sum(-1)
 
 
 class Values:
@@ -80,7 +76,7 @@ class ActionValues:
             taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
             values = self._sampled(sample_key, params, window, taken, before(window, states[:-1]))
         own = Own(values, chances[:-1], window.action)
-        return Judged((chances * q).sum(-1), _taken(q[:-1], window.action), own, states)
+        return Judged((chances * q).sum(-1), taken(q[:-1], window.action), own, states)
 
     def _sampled(self, key, params, window: Window, policies: Policy, hidden: jax.Array) -> jax.Array:
         """Q [M, T, N, B, A] beside M draws of the others' actions; hidden: [T, N, B, H], before each step."""
@@ -95,7 +91,7 @@ class ActionValues:
         return jax.lax.map(of_sample, jax.random.split(key, self.samples))
 
     def fitted(self, params, window, policy):
-        return _taken(self._q(params, window, window.action)[0], window.action)
+        return taken(self._q(params, window, window.action)[0], window.action)
 
 
 class Mixed(NamedTuple):
@@ -116,7 +112,7 @@ class MixedValues:
         length, view = len(action), window.view
         hidden, begins = window.critic_hidden, window.begins[:length]
         q, states = self.module.apply(params.agent, hidden, view.observation[:length], begins)
-        team = self.mixer.apply(params.mixer, _taken(q, action), view.state[:length])
+        team = self.mixer.apply(params.mixer, taken(q, action), view.state[:length])
         return q, jnp.broadcast_to(team, action.shape), states
 
     def init(self, key, window):

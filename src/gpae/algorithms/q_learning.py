@@ -6,6 +6,7 @@ T steps, B environments, A actions; M values learned side by side, one an agent 
 import jax
 import jax.numpy as jnp
 
+from gpae.advantages.taken import taken
 from gpae.networks.policies import UNAVAILABLE
 
 
@@ -23,11 +24,6 @@ def double_q(q: jax.Array, target_q: jax.Array, available: jax.Array) -> jax.Arr
     """
     greedy = jnp.argmax(jnp.where(available, q, UNAVAILABLE), axis=-1)
     return taken(target_q, greedy)
-
-
-def taken(q: jax.Array, action: jax.Array) -> jax.Array:
-    """q: float32 [..., A], action: int32 [...]. Returns the actions' values [...]."""
-    return jnp.take_along_axis(q, action[..., None], axis=-1)[..., 0]
 
 
 def td_target(reward: jax.Array, done: jax.Array, next_value: jax.Array, gamma: float) -> jax.Array:

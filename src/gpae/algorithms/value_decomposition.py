@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gpae.advantages.taken import taken
 from gpae.algorithms.base import Act, Fit
-from gpae.algorithms.q_learning import annealed, double_q, taken, td_target
+from gpae.algorithms.q_learning import annealed, double_q, td_target
 from gpae.algorithms.window import Rollout
 from gpae.algorithms.window_buffer import Batch, WindowBuffer
 from gpae.config import Network, ValueDecompositionMethod, ValueLearner

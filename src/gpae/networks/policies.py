@@ -9,6 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gpae.advantages.taken import taken
+
 UNAVAILABLE = -1e10  # finite, so that 0 * log p stays 0 in the entropy and its gradient
 
 
@@ -29,8 +31,7 @@ class Categorical(NamedTuple):
         return jnp.argmax(self.log_probs, axis=-1).astype(jnp.int32)
 
     def log_prob(self, action: jax.Array) -> jax.Array:
-        chosen = action[..., None] == jnp.arange(self.log_probs.shape[-1])
-        return jnp.sum(jnp.where(chosen, self.log_probs, 0.0), axis=-1)  # a gather's gradient is slow on a CPU
+        return taken(self.log_probs, action)
 
     def entropy(self) -> jax.Array:
         """In nats."""
