@@ -14,7 +14,8 @@ import random_windows
 from gpae import plan
 from gpae.algorithms import critics, losses
 from gpae.algorithms.base import learn
-from gpae.algorithms.judgement import Pair
+from gpae.algorithms.estimation import estimate
+from gpae.algorithms.judgement import Levels, Pair
 from gpae.algorithms.window import Frozen, empty_window
 from gpae.config import Network, Params
 from gpae.environments.base import Continuous, Discrete, Spec
@@ -135,6 +136,29 @@ def test_both_errors_count_with_their_coefficients():
     found, metrics = losses.pair_error(learner, Pair(drawn[4], drawn[5]), frozen, samples)
     assert found == pytest.approx(float(alone[0] + 0.5 * alone[1]), rel=1e-6)
     assert metrics["action_value_loss"] == pytest.approx(float(alone[1]) / 2, rel=1e-6)
+
+
+def test_targets_go_on_from_v_and_from_q():
+    """Lambda-returns by hand, each from its own values; gamma 0.5, lambda 0.5."""
+    rng = np.random.default_rng(0)
+    window = random_windows.window(SPEC, T, B, 0)
+    value, action_value = (rng.normal(size=(T + 1, N, B)).astype(np.float32) for _ in range(2))
+    baselines, weights = rng.normal(size=(3, T, N, B)), rng.dirichlet(np.ones(3), size=(T, B))
+    levels = Levels(action_value, baselines, None, jnp.ones((T, N, B), jnp.int32), None)
+    beside = {"levels": levels, "weights": jnp.moveaxis(jnp.asarray(weights), -1, 0)}
+    found, metrics = estimate(
+        method(), 0.5, 0.5, window, window.log_prob, jnp.asarray(value), jnp.ones(B, bool), None, beside
+    )
+    reward, on = np.asarray(window.reward)[:, None], 0.5 * (1 - np.asarray(window.done, float))[:, None]
+    for each, target in ((value, found.target), (action_value, found.action_target)):
+        expected, later = np.zeros((T, N, B)), each[-1]
+        for t in reversed(range(T)):
+            later = reward[t] + on[t] * (0.5 * each[t + 1] + 0.5 * later)
+            expected[t] = later
+        np.testing.assert_allclose(target, expected, atol=1e-5)
+    raw = action_value[:-1] - np.einsum("tbk,ktnb->tnb", weights, baselines)
+    np.testing.assert_allclose(found.raw, raw, atol=1e-5)
+    assert metrics["weight_individual"] == pytest.approx(weights[..., 1].mean(), rel=1e-4)
 
 
 @cache

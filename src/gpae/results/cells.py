@@ -61,7 +61,7 @@ _MEASURED = ["env_steps", "seeds", "mean", "std", "iqm", "low", "high"]
 class _Results:
     """What was measured in a profile."""
 
-    def __init__(self, params: Params, profile: str, root: Path) -> None:
+    def __init__(self, params: Params, profile: str, experiment: str, root: Path) -> None:
         summary, evaluations = aggregate.read_summary(params, profile, root)
         diagnostics, metrics = aggregate.read_diagnostics(params, profile, root)
         self.scores = aggregate.final(summary)
@@ -69,6 +69,9 @@ class _Results:
         self.curves = aggregate.over_curve(scores)
         self.diagnostics = aggregate.over_training(diagnostics)
         self.costs = costs.of_jobs(plan.jobs(params, profile), origins)
+        if costs.PARAMETERS in params.experiment(experiment).layout.quantities:
+            critics = costs.of_critics(plan.jobs(params, profile, experiment))
+            self.costs = pd.concat([self.costs, critics]) if len(self.costs) else critics
         self.sources = {*evaluations, *metrics}
 
     def of(self, task: str, method: str, quantity: str) -> dict[str, Any]:
@@ -116,7 +119,7 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Cell
     columns = {about.labels.get(name, params.method(name).label): name for name in methods}
     columns |= {value.method: "" for value in values if value.method not in columns}
     jobs = plan.jobs(params, profile, experiment)
-    results = _Results(params, profile, root)
+    results = _Results(params, profile, experiment, root)
     table = []
     for name in task_names(params, profile, experiment):
         task = params.task(name)

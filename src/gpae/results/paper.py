@@ -9,11 +9,14 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from gpae.config import ConfigError, Count, Family, Params
+from gpae.results import costs
 
 MARGIN = {
     "win_rate_percent": lambda mean: 5.0,
     "episode_return": lambda mean: 0.1 * abs(mean),
     "truncation_gap": lambda mean: 0.001,
+    "critic_parameters": lambda mean: 0.0,
+    "training_hours": lambda mean: 0.1 * mean,
 }
 """What counts as the paper's number, by metric. Of the truncation gap it is 0.001, less than half of what the paper's
 gaps at eta 1.0 and 1.05 are apart."""
@@ -73,10 +76,11 @@ class Value:
 
 
 def ordered(better: Value, worse: Value, protocol: Protocol) -> bool:
-    """Whether the paper has one of its own methods above or below another: numbers of one task and metric."""
+    """Whether the paper has one of its own methods above or below another: numbers of one task and metric, of which
+    more is better."""
     alike = (better.task, better.metric) == (worse.task, worse.metric)
     own = protocol.own in (better.method.split()[0], worse.method.split()[0])
-    return alike and own and better.mean > worse.mean
+    return alike and own and better.mean > worse.mean and better.metric not in costs.QUANTITIES
 
 
 def read(folder: Path, paper: str) -> list[Value]:

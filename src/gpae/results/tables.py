@@ -28,6 +28,8 @@ MEANING = {
     "joint_distance": "joint distance |c / λ − joint ratio|",
     "gradient_noise": "noise of the policy's gradient, its variance over its squared norm, mean over evaluation points",
     "steps_per_second": "environment steps a second of the training, all seeds together, compile time included",
+    "training_hours": "hours of the training, all seeds of a job together",
+    "critic_parameters": "numbers that the critic learns, a mixer's among them",
     "peak_memory_gb": "the most memory of the training's process, or of its accelerator",
     "predators_reward": "the predators' mean reward a step",
     "prey_reward": "the prey's mean reward a step",
