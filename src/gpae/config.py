@@ -251,6 +251,7 @@ class DopLearner:
     target_update_interval: updates between two copies of the critic's parameters into the target network
     lam: of TD(lambda) on the newest windows; tree_lam, tree_steps: of the tree backups of old ones
     off_policy_share: kappa, of the tree backups' error in the critic's loss
+    reward_scale: times the rewards, as the critic learns them
     mixer_embedding: units of the hidden layers of k^i(s) and b(s)
     """
 
@@ -273,6 +274,7 @@ class DopLearner:
     tree_lam: Fraction
     tree_steps: Count
     off_policy_share: Fraction
+    reward_scale: Positive
     mixer_embedding: Count
     seeds_axis: SeedsAxis = "auto"
 

@@ -137,7 +137,7 @@ def test_targets_judge_old_windows_by_the_policies_of_now():
     """Against loops over steps: errors with the policies' means, traces with the joint action's chance."""
     spec = base.Spec("game", ("a", "b"), 3, 2, base.Discrete(3), 9, False)
     job = plan.job(PARAMS, "smoke", "dop", "3m", (0,))
-    learner = replace(job.learner, **SMALL, mixer_embedding=8, tree_steps=3)
+    learner = replace(job.learner, **SMALL, mixer_embedding=8, tree_steps=3, reward_scale=2.0)
     game = MatrixGame(np.zeros((3, 3)))
     game.spec = spec
     algorithm = Dop(game, job.method, learner, replace(job.network, width=8), 1)
@@ -180,7 +180,7 @@ def test_targets_judge_old_windows_by_the_policies_of_now():
                 for u in range(t, min(t + length, time)):
                     if u > t:
                         weight *= learner.gamma * decay[u]
-                    total += weight * (reward[u, b] + learner.gamma * (not done[u, b]) * following[u + 1] - q[u])
+                    total += weight * (2 * reward[u, b] + learner.gamma * (not done[u, b]) * following[u + 1] - q[u])
                     if done[u, b]:
                         break
                 aims.append(total)
@@ -251,7 +251,7 @@ def test_agents_learn_to_act_together(share):
     game, job, updates = MatrixGame([[0.0, 1.0], [1.0, 8.0]]), plan.job(PARAMS, "smoke", "dop", "3m", (0,)), 400
     settings = SMALL | {"environments": 8, "rollout_steps": 8, "buffer_windows": 800, "mixer_embedding": 8}
     settings |= {"learning_rate": 1e-2, "critic_learning_rate": 1e-2, "target_update_interval": 5}
-    learner = replace(job.learner, **settings, off_policy_share=share)
+    learner = replace(job.learner, **settings, off_policy_share=share, reward_scale=1.0)
     algorithm = Dop(game, job.method, learner, replace(job.network, width=16, recurrent=False), updates)
     runner = start(game, jax.random.PRNGKey(0), 8, 0)
 

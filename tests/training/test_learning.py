@@ -49,22 +49,24 @@ def test_values_win_too(method):
 
 @pytest.mark.slow
 def test_dop_wins_too():
-    """From old windows and new ones; a random policy wins one battle in a hundred at most."""
+    """From old windows and new ones; without memory, which costs most of the time and 3m does not need."""
     job = plan.job(PARAMS, "paper", "dop", "3m", (0,))
     learner = replace(
         job.learner,
-        rollout_steps=64,
-        buffer_windows=800,
-        batch_size=8,
-        learning_rate=2e-3,
+        environments=8,
+        rollout_steps=32,
+        buffer_windows=2000,
+        batch_size=16,
+        learning_rate=1e-3,
         critic_learning_rate=1e-3,
-        target_update_interval=20,
+        target_update_interval=10,
         mixer_embedding=16,
+        epsilon_start=0.3,
     )
-    network, steps = replace(job.network, width=32), 102_400
+    network, steps = replace(job.network, width=64, recurrent=False), 76_800
     job = replace(job, learner=learner, network=network, total_steps=steps, evaluation_interval=steps)
     rates = first_and_last(job, job.updates)
-    assert rates[0] < 0.1 and rates[1] > 0.3, rates
+    assert rates[0] < 0.05 and rates[1] > 0.2, rates
 
 
 @pytest.mark.parametrize("method", ["asae", pytest.param("maca", marks=pytest.mark.slow)])

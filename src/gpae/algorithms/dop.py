@@ -156,10 +156,10 @@ class Dop:
         taken = Decomposed(*(leaf[:-1] for leaf in judged))
         value = taken.team(of_action(taken.values, batch.action))
         chance = jnp.exp(Categorical(policies.log_probs[:-1]).log_prob(batch.action).sum(axis=1))
-        steps = learner.gamma, learner.tree_lam, learner.tree_steps
-        off = tree_backup(batch.reward, batch.done, value, expected[1:], chance, *steps)
+        reward, steps = learner.reward_scale * batch.reward, (learner.gamma, learner.tree_lam, learner.tree_steps)
+        off = tree_backup(reward, batch.done, value, expected[1:], chance, *steps)
         # after the last step no action was taken, so the mean over the policies stands for it
-        on = value + gae.advantage(batch.reward, batch.done, value, expected[-1], learner.gamma, learner.lam)
+        on = value + gae.advantage(reward, batch.done, value, expected[-1], learner.gamma, learner.lam)
         return off, on
 
     def _error(self, params: Any, batch: Batch, aim: jax.Array) -> jax.Array:
