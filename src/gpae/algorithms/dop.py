@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from gpae.advantages import gae
+from gpae.advantages.taken import taken
 from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.descent import Trained
 from gpae.algorithms.q_learning import annealed
@@ -50,11 +51,6 @@ def softened(policies: Categorical, available: jax.Array, epsilon: jax.Array) ->
     return Categorical(jnp.where(available, jnp.log(jnp.maximum(chances, least)), policies.log_probs))
 
 
-def of_action(values: jax.Array, action: jax.Array) -> jax.Array:
-    """[..., A], int32 [...] -> [...]; a gather's gradient is slow on a CPU."""
-    return jnp.where(action[..., None] == jnp.arange(values.shape[-1]), values, 0.0).sum(-1)
-
-
 def advantage(judged: Decomposed, chances: jax.Array, action: jax.Array) -> jax.Array:
     """k^i(s) (Q^i(a^i) - sum_a pi^i(a) Q^i(a)), [T, N, B], what weighs grad log pi^i(a^i) (Theorem 1 of DOP's paper).
 
@@ -62,7 +58,7 @@ def advantage(judged: Decomposed, chances: jax.Array, action: jax.Array) -> jax.
 
     chances: [T, N, B, A], pi^i; action: int32 [T, N, B]
     """
-    return judged.weights * (of_action(judged.values, action) - jnp.sum(chances * judged.values, axis=-1))
+    return judged.weights * (taken(judged.values, action) - jnp.sum(chances * judged.values, axis=-1))
 
 
 class Dop:
@@ -153,8 +149,8 @@ class Dop:
         """(tree backup, TD(lambda)) targets [T, B] by the critic with these parameters; policies: [T + 1, N, B]."""
         learner, judged = self.learner, self._judged(params, batch)
         expected = judged.team(jnp.sum(policies.features() * judged.values, axis=-1))
-        taken = Decomposed(*(leaf[:-1] for leaf in judged))
-        value = taken.team(of_action(taken.values, batch.action))
+        before = Decomposed(*(leaf[:-1] for leaf in judged))
+        value = before.team(taken(before.values, batch.action))
         chance = jnp.exp(Categorical(policies.log_probs[:-1]).log_prob(batch.action).sum(axis=1))
         reward, steps = learner.reward_scale * batch.reward, (learner.gamma, learner.tree_lam, learner.tree_steps)
         off = tree_backup(reward, batch.done, value, expected[1:], chance, *steps)
@@ -164,7 +160,7 @@ class Dop:
 
     def _error(self, params: Any, batch: Batch, aim: jax.Array) -> jax.Array:
         judged = Decomposed(*(leaf[:-1] for leaf in self._judged(params, batch)))
-        return jnp.mean((judged.team(of_action(judged.values, batch.action)) - aim) ** 2)
+        return jnp.mean((judged.team(taken(judged.values, batch.action)) - aim) ** 2)
 
     def _policy_loss(self, params: Any, batch: Batch, weight: jax.Array, epsilon: jax.Array):
         """weight: [T, N, B], of every log probability"""
