@@ -73,8 +73,8 @@ class ActionValues:
         q, states = self._q(params, window, beyond(beyond_key, window, policies))
         chances, values = policies.features(), q[None, :-1]
         if self.samples:
-            taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
-            values = self._sampled(sample_key, params, window, taken, before(window, states[:-1]))
+            acting = jax.tree.map(lambda leaf: leaf[:-1], policies)
+            values = self._sampled(sample_key, params, window, acting, before(window, states[:-1]))
         own = Own(values, chances[:-1], window.action)
         return Judged((chances * q).sum(-1), taken(q[:-1], window.action), own, states)
 
