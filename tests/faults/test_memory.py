@@ -28,3 +28,17 @@ def test_a_training_that_does_not_fit(lab, record):
     change(lab)
     assert lab.run(*lab.command("train"), prefix=LIMITED)[0] == 0 and len(lab.finished()) == 2
     record("out of memory, train")
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_does_not_fit(whole, tmp_path, record):
+    lab = whole.copy(tmp_path / "lab")
+    change(lab, evaluation_episodes=20_000_000)  # the trainings are those that are there
+    before = lab.finished()
+    code, error = lab.run(*lab.command("evaluate"), prefix=LIMITED)
+    assert code == 1 and error == (
+        f"gpae: params/profiles/{PROFILE}.yaml: evaluation_episodes: 20000000"
+        " does not fit into this device's memory; allowed: less\n"
+    )
+    assert lab.finished() == before
+    record("out of memory, evaluate")
