@@ -47,7 +47,7 @@ def alone(agent: int):
         critic_hidden=window.critic_hidden[own],
     )
     parts = {name: leaf[:, own] for name, leaf in frozen._asdict().items() if leaf is not None and name != "weight"}
-    return window, frozen._replace(**parts, active=frozen.active[:, own])
+    return window, frozen._replace(**parts)
 
 
 def test_an_agents_part():
