@@ -68,7 +68,7 @@ SLOW = pytest.mark.slow
     "there",
     [
         (),
-        ("checkpoints",),
+        pytest.param(("checkpoints",), marks=SLOW),
         pytest.param(("metrics",), marks=SLOW),
         pytest.param(("checkpoints", "metrics"), marks=SLOW),
     ],
@@ -103,6 +103,7 @@ def test_lost_checkpoints_are_made_again(workspace):
         np.testing.assert_array_equal(made, whole)
 
 
+@pytest.mark.slow
 def test_lost_metrics_are_made_again(workspace):
     space = workspace()
     assert space.run("train")[0] == 0
@@ -112,6 +113,7 @@ def test_lost_metrics_are_made_again(workspace):
     pd.testing.assert_frame_equal(pd.read_parquet(space.job.metrics), before, check_exact=True)
 
 
+@pytest.mark.slow  # tests/faults has a second one wait for the first to end
 def test_one_process_at_a_time(workspace):
     """The other waits, and goes on where the first was killed."""
     space = workspace(updates=1200, points=30)
