@@ -101,7 +101,7 @@ class PolicyGradientMethod:
     mixer_init_scale: Positive = _extra(1.0)
     levels: Annotated[tuple[Level, ...], Field(min_length=1)] = _extra(LEVELS)
     sigma: NotNegative = _extra(1.0)
-    attention_residual: Fraction = _extra(0.5)
+    attention_residual: Fraction = _extra(0.0)
     encoder_blocks: Count = _extra(1)
     state_embedding: Count = _extra(256)
     decoder: bool = _extra(False)

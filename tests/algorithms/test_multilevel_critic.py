@@ -58,7 +58,7 @@ def q(critic, params, window, distribution):
 
 
 def test_baselines_are_the_exact_means_of_q_over_their_sets():
-    critic, params, window, policies, found = judged(attention_residual=0.0)
+    critic, params, window, policies, found = judged()
     probability = np.asarray(policies.features())[:-1]
     of_joint = jax.jit(lambda actions: q(critic, params, window, actions))
     correlated = np.asarray(found.levels.attention) >= 1 / N
@@ -82,7 +82,7 @@ def test_baselines_are_the_exact_means_of_q_over_their_sets():
 
 
 def test_no_baseline_sees_the_own_action():
-    critic, params, window, policies, found = judged(attention_residual=0.0)
+    critic, params, window, policies, found = judged()
     for agent in range(N):
         other = window._replace(action=window.action.at[:, agent].set(1 - window.action[:, agent]))
         again = jax.jit(critic.judge)(jax.random.PRNGKey(2), params, other, policies).levels
