@@ -50,12 +50,15 @@ def plan(
     needed = {part: planning.jobs(PARAMS, name, part) for part in PARAMS.profile(name).experiments}
     table = Table("method", "task", "seeds", "steps", "updates", "trained", "evaluated", "for")
     table.columns[0].no_wrap = True
-    for job in planning.jobs(PARAMS, name, experiment):
+    jobs = planning.jobs(PARAMS, name, experiment)
+    for job in jobs:
         there = ["yes" if path.exists() else "-" for path in (job.checkpoints, job.evaluation)]
         wanted = ", ".join(part for part, jobs in needed.items() if job in jobs)
         cells = (job.method_name, job.task_name, job.block.removeprefix("seeds-"))
         table.add_row(*cells, f"{job.total_steps:,}", f"{job.updates:,}", *there, wanted)
     Console().print(table)
+    steps = sum(job.total_steps * len(job.seeds) for job in jobs)
+    print(f"{len(jobs)} jobs, {steps / 1e6:,.6g}M environment steps")
 
 
 def evidence(
