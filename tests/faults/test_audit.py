@@ -22,6 +22,7 @@ def audit_of(lab, jobs: int) -> tuple[int, pd.DataFrame]:
     return code, found.set_index("seeds").sort_index()
 
 
+@pytest.mark.slow
 def test_one_bit_that_is_not_the_trainings_is_found(whole, tmp_path):
     lab = whole.copy(tmp_path / "lab")
     for job in lab.jobs:

@@ -102,5 +102,5 @@ def test_no_pinned_parameter_is_left_out():
         assert set(keys(parameters)) == wanted and len(keys(parameters)) == len(wanted)
     assert named(PolicyGradientMethod) - set(keys(hyperparameters.POLICY_GRADIENT)) == {
         *("label", "algorithm", "families", "estimator", "trace"),
-        *("epochs_factor", "environments_divisor", "settings"),
+        *("epochs_factor", "environments_divisor", "settings", "task_settings"),
     }

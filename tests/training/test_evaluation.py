@@ -36,6 +36,7 @@ def test_every_checkpoint_policy_and_episode_has_its_row(workspace):
     assert len(set(played.values())) > len(played) // 2
 
 
+@pytest.mark.slow  # tests/faults damages some
 def test_a_missing_or_damaged_checkpoint_is_named(workspace):
     space = workspace(updates=24, points=3, method="mappo")
     code, error = space.run("evaluate")

@@ -93,6 +93,7 @@ def test_an_end_interrupted_between_its_files_is_ended(workspace, there):
     assert not job.unfinished.exists() or len(there) == 2
 
 
+@pytest.mark.slow
 def test_lost_checkpoints_are_made_again(workspace):
     space = workspace()
     assert space.run("train")[0] == 0

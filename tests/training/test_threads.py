@@ -59,6 +59,7 @@ def test_seeds_and_fits_at_the_same_time_are_the_same_to_the_last_bit(method):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_seed_is_the_same_alone_and_in_a_block():
     job = plan.job(PARAMS, "smoke", "gpae_on", "3m", (0, 1))
     block, alone = (trained(replace(job, seeds=seeds), 2)[0] for seeds in ((0, 1), (1,)))

@@ -31,7 +31,9 @@ def read(params: Params, profile: str, root: Path = Path(".")) -> list[Question]
 
 
 def _table(params: Params, profile: str, experiment: str) -> Iterator[Question]:
-    about, (tasks, methods) = params.experiment(experiment), plan.selection(params, profile, experiment)
+    """What all of its cells answer: a table shows also what jobs of other experiments have measured."""
+    about, selected = params.experiment(experiment), plan.selection(params, profile, experiment)
+    tasks, methods = (dict.fromkeys(names) for names in ((*about.tasks, *selected[0]), (*about.methods, *selected[1])))
     values, protocol = paper.of_experiment(params, experiment)
     names = {about.labels.get(name, params.method(name).label): name for name in methods}
     for task in tasks:
@@ -42,7 +44,7 @@ def _table(params: Params, profile: str, experiment: str) -> Iterator[Question]:
             if paper.ordered(better, worse, protocol):
                 runs = frozenset((names[value.method], task) for value in (better, worse))
                 yield Question(f"table {better.table}: {better.method} > {worse.method} on {task}", runs)
-    for comparison, task in product(about.comparisons, tasks):
+    for comparison, task in product(about.comparisons, selected[0]):
         runs = frozenset((method, task) for method in (comparison.method, comparison.other))
         yield Question(f"{experiment}: {comparison.question} on {task}", runs)
 
