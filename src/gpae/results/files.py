@@ -43,6 +43,16 @@ def write_whole(path: Path, content: bytes) -> Path:
     return path
 
 
+def _take_the_name(beside: Path, folder: Path) -> None:
+    """What was there is renamed before it is removed: a kill in between must not leave a part of it."""
+    old = folder.with_name(f".{folder.name}.old.{os.getpid()}")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[None]:
     """What `write_whole` writes into `folder` meanwhile appears at the end, all of it, in place of what was there."""
@@ -52,8 +62,7 @@ def whole_folder(folder: Path) -> Iterator[None]:
     token = _STAGED.set(_staged() | {folder.absolute(): beside})
     try:
         yield
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
+        _take_the_name(beside, folder)
     finally:
         _STAGED.reset(token)
         shutil.rmtree(beside, ignore_errors=True)
@@ -66,8 +75,7 @@ def copy_whole(source: Path, folder: Path) -> None:
     beside.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copytree(source, beside, copy_function=_link)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
+        _take_the_name(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
