@@ -21,13 +21,21 @@ def _staged() -> dict[Path, Path]:
     return _STAGED.get() or {}
 
 
+def _place(path: Path) -> Path:
+    """Where a file is written: into the folder that stands for one of its own that is being written, else at `path`."""
+    for folder, beside in _staged().items():
+        if path.absolute().is_relative_to(folder):
+            return beside / path.absolute().relative_to(folder)
+    return path
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Writes a file so that it appears whole or not at all, also when the power fails; returns `path`."""
-    place = _staged().get(path.parent.absolute(), path.parent) / path.name
+    place = _place(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(place)
     try:
