@@ -68,7 +68,7 @@ def test_every_estimator_has_a_gap(method):
 def test_what_is_learned_from_is_what_was_executed():
     made, state, _ = learned("mappo", "3m_stop", updates=1)
     state = jax.tree.map(lambda leaf: leaf[0], state)
-    window = jax.jit(made._collect)(jax.random.PRNGKey(3), state.learner, state.runner)[1].window
+    window = made._collect(jax.random.PRNGKey(3), state.learner, state.runner)[1].window
     drawn = (jnp.arange(3)[:, None] == window.disturbance.agent[:, None]) & window.disturbance.replaced[:, None]
     assert drawn.any() and (window.action[drawn] == STOP).all()
 

@@ -32,7 +32,7 @@ def rollout(method):
     for _ in range(5):
         state, _ = made.update(state)
     state = jax.tree.map(lambda leaf: leaf[0], state)
-    collected = jax.jit(made._collect)(jax.random.PRNGKey(5), state.learner, state.runner)[1]
+    collected = made._collect(jax.random.PRNGKey(5), state.learner, state.runner)[1]
     return made, state.learner, collected
 
 
@@ -89,7 +89,7 @@ def test_unfilled_windows_weigh_nothing():
     """An update with one window in four written is the update of that window alone."""
     made, _, _ = rollout("gpae_off")
     fresh = jax.tree.map(lambda leaf: leaf[0], made.init(jnp.zeros(1, jnp.int32)))
-    _, collected, _ = jax.jit(made._collect)(jax.random.PRNGKey(5), fresh.learner, fresh.runner)
+    _, collected, _ = made._collect(jax.random.PRNGKey(5), fresh.learner, fresh.runner)
     with_replay, _, seen = jax.jit(partial(learn, made.algorithm))(jax.random.PRNGKey(1), fresh.learner, collected)
     alone = fresh.learner._replace(replay=None)
     # the drawn last actions differ with the batch's shape, so only what they do not reach is compared

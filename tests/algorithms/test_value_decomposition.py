@@ -101,7 +101,7 @@ def training():
 def test_the_buffer_gives_back_what_the_agents_saw_and_did():
     made, states, _ = training()
     state = first_seed(states[-1])
-    rollout = jax.jit(made._collect)(jax.random.PRNGKey(5), state.learner, state.runner)[1]
+    rollout = made._collect(jax.random.PRNGKey(5), state.learner, state.runner)[1]
     algorithm, window = made.algorithm, rollout.window
     state = algorithm.with_replay(algorithm.init(jax.random.PRNGKey(0)), rollout)
     buffer = algorithm.buffer.add(state.buffer, rollout)

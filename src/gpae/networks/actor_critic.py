@@ -17,6 +17,7 @@ from gpae.networks.gru import GRU
 from gpae.networks.input_layer import InputLayer
 from gpae.networks.layer_norm import LayerNorm
 from gpae.networks.policies import Categorical, Gaussian, Policy
+from gpae.networks.rows import by_rows, shifted
 
 
 def kernel_init(network: Network, gain: float = 2**0.5) -> nn.initializers.Initializer:
@@ -36,11 +37,16 @@ class Dense(nn.Module):
         return Activation(self.layer_norm)(Linear(self.width, kernel_init=self.kernel_init)(x))
 
 
-class Linear(nn.Dense):
-    """flax's dense layer, on flat rows (see `by_rows`)."""
+class Linear(nn.Module):
+    """flax's dense layer, in the form of `rows`."""
 
+    features: int
+    kernel_init: nn.initializers.Initializer = default_kernel_init
+
+    @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
+        return shifted(by_rows(x, kernel), self.param("bias", nn.initializers.zeros, (self.features,)))
 
 
 class Activation(nn.Module):

@@ -4,8 +4,9 @@ The equations are flax.linen.GRUCell's:
     r = sigmoid(x W_ir + b_ir + h W_hr)        z = sigmoid(x W_iz + b_iz + h W_hz)
     n = tanh(x W_in + b_in + r (h W_hn + b_hn))        h' = (1 - z) n + z h
 with h set to zero before a step that begins an episode. The input products of all steps are one matrix product before
-the scan and the weights' gradients one after it; the scan itself keeps the gates for the way back. Differentiating a
-scan of cells instead adds up the weights' gradients step by step.
+the scan, which keeps the gates for the way back. On that way the weights' gradients are products over many steps: over
+all of them on an accelerator, on a CPU over as few as let what is multiplied stay in the cache. Differentiating a scan
+of cells instead adds them up step by step.
 """
 
 from typing import NamedTuple
@@ -13,6 +14,10 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from gpae.networks.rows import column_sums, flat
+
+CPU_CHUNK_STEPS = 16  # docs/performance.md compares 8 to all steps
 
 
 class Weights(NamedTuple):
@@ -50,45 +55,60 @@ def gru(weights: Weights, hidden: jax.Array, x: jax.Array, keep: jax.Array) -> j
 def _forward(weights, hidden, x, keep):
     def body(hidden, step):
         keep, *gates = step
-        start = hidden * keep[:, None]
-        after, saved = _step(weights, start, gates)
-        return after, (after, (start, *saved))
+        after, saved = _step(weights, hidden * keep[:, None], gates)
+        return after, (after, saved)
 
     _, (after, saved) = jax.lax.scan(body, hidden, (keep, *_input_products(weights, x)))
-    return after, (weights, x, keep, saved)
+    return after, (weights, hidden, x, keep, after, saved)
+
+
+def _chunk_steps(steps: int) -> int:
+    """Steps whose gradients of the gates are multiplied together on the way back, a divisor of `steps`."""
+    if jax.default_backend() != "cpu":
+        return steps
+    return max(size for size in range(1, CPU_CHUNK_STEPS + 1) if steps % size == 0)
 
 
 def _backward(residuals, gradient):
-    weights, x, keep, saved = residuals
+    weights, hidden, x, keep, after, saved = residuals
+    start = jnp.concatenate([hidden[None], after[:-1]]) * keep[..., None]
+    width = hidden.shape[-1]
     back = jnp.concatenate([gate.T for gate in weights.recurrent])  # [3 H, H], one product a step for three
 
-    def body(later, step):
-        gradient, keep, start, r, z, n, candidate = step
+    def body(carry, step):
+        later, (sum_gates, sum_n) = carry
+        gradient, keep, start, (r, z, n, candidate) = step
         d_hidden = later + gradient
         d_n = d_hidden * (1 - z) * (1 - n * n)
         d_z = d_hidden * (start - n) * z * (1 - z)
         d_r = d_n * candidate * r * (1 - r)
-        d_candidate = d_n * r
-        d_start = d_hidden * z + jnp.concatenate([d_r, d_z, d_candidate], axis=-1) @ back
-        return d_start * keep[:, None], (d_r, d_z, d_n, d_candidate)
+        d_gates = jnp.concatenate([d_r, d_z, d_n * r], axis=-1)  # of the recurrent products
+        d_start = d_hidden * z + d_gates @ back
+        return (d_start * keep[:, None], (sum_gates + d_gates, sum_n + d_n)), (d_gates, d_n)
 
-    d_hidden, (d_r, d_z, d_n, d_candidate) = jax.lax.scan(
-        body, jnp.zeros_like(gradient[0]), (gradient, keep, *saved), reverse=True
-    )
-    start = saved[0]
+    def chunk(carry, steps):
+        inner, total = carry
+        x, *steps = steps
+        inner, (d_gates, d_n) = jax.lax.scan(body, inner, tuple(steps), reverse=True)
+        d_r, d_z, d_n = (flat(d) for d in (d_gates[..., :width], d_gates[..., width : 2 * width], d_n))
+        products = [flat(x).T @ d for d in (d_r, d_z, d_n)], flat(steps[2]).T @ flat(d_gates)
+        d_x = sum(d @ kernel.T for d, kernel in zip((d_r, d_z, d_n), weights.input, strict=True))
+        return (inner, jax.tree.map(jnp.add, total, products)), d_x.reshape(x.shape)
 
-    def product(a, b):
-        """The sum over all rows; on flat rows, because XLA's CPU backend is slow in contracting several axes."""
-        return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
-
+    size = _chunk_steps(len(x))
+    cut = jax.tree.map(lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), (x, gradient, keep, start, saved))
+    none = jnp.zeros_like(hidden)
+    sums = jnp.concatenate([none] * 3, axis=-1), none
+    total = [jnp.zeros_like(kernel) for kernel in weights.input], jnp.zeros((width, 3 * width), x.dtype)
+    ((d_hidden, sums), (d_input, d_recurrent)), d_x = jax.lax.scan(chunk, ((none, sums), total), cut, reverse=True)
+    d_r, d_z, d_candidate = jnp.split(column_sums(sums[0]), 3)
     d_weights = Weights(
-        input=jnp.stack([product(x, d) for d in (d_r, d_z, d_n)]),
-        input_bias=jnp.stack([d.sum((0, 1)) for d in (d_r, d_z, d_n)]),
-        recurrent=jnp.stack([product(start, d) for d in (d_r, d_z, d_candidate)]),
-        recurrent_bias=d_candidate.sum((0, 1)),
+        input=jnp.stack(d_input),
+        input_bias=jnp.stack([d_r, d_z, column_sums(sums[1])]),
+        recurrent=jnp.stack(jnp.split(d_recurrent, 3, axis=-1)),
+        recurrent_bias=d_candidate,
     )
-    d_x = sum(d @ weights.input[gate].T for gate, d in enumerate((d_r, d_z, d_n)))
-    return d_weights, d_hidden, d_x, jnp.zeros_like(keep)
+    return d_weights, d_hidden, d_x.reshape(x.shape), jnp.zeros_like(keep)
 
 
 gru.defvjp(_forward, _backward)

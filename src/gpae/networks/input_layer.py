@@ -15,11 +15,7 @@ import jax.numpy as jnp
 from flax.linen.linear import default_kernel_init
 
 from gpae.networks.layer_norm import EPSILON
-
-
-def by_rows(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x @ kernel on flat rows: XLA's CPU backend is slow in contracting the several axes of the kernel's gradient."""
-    return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
+from gpae.networks.rows import by_rows, shifted
 
 
 def _inverse(squares: jax.Array) -> jax.Array:
@@ -57,7 +53,7 @@ class InputLayer(nn.Module):
         if self.layer_norm:
             x = x - x.mean(-1, keepdims=True)
             x = x * _inverse((x * x).mean(-1, keepdims=True))
-        return by_rows(x, kernel) + bias
+        return shifted(by_rows(x, kernel), bias)
 
     def with_id(self, state: jax.Array, agents: int) -> jax.Array:
         """state: [T, B, S], after which each agent's one-hot id [N] is thought. Returns [T, N, B, W]."""
@@ -70,7 +66,7 @@ class InputLayer(nn.Module):
             squares = (state * state).sum(-1, keepdims=True) + (1 - mean) ** 2 + (agents - 1) * mean**2
             inverse = _inverse(squares / self.features)
             state, identity = state * inverse, (identity - mean[:, None]) * inverse[:, None]
-        return by_rows(state, kernel[:size])[:, None] + by_rows(identity, kernel[size:]) + bias
+        return shifted(by_rows(state, kernel[:size])[:, None] + by_rows(identity, kernel[size:]), bias)
 
     def exchanged(self, actions: jax.Array, own: jax.Array) -> jax.Array:
         """actions: [T, N, B, A], of which agent i sees all in order, its own exchanged for own[:, i].
@@ -84,8 +80,8 @@ class InputLayer(nn.Module):
         parts = [by_rows(change[:, i], kernel[i * size : (i + 1) * size]) for i in range(agents)]
         product = joint + jnp.stack(parts, axis=1)
         if not self.layer_norm:
-            return product + bias
+            return shifted(product, bias)
         mean = (actions.sum((1, 3))[:, None] + change.sum(-1)) / self.features
         squares = (actions * actions).sum((1, 3))[:, None] + (own * own - actions * actions).sum(-1)
         inverse = _inverse(jnp.maximum(squares / self.features - mean**2, 0.0))
-        return (product - mean[..., None] * kernel.sum(0)) * inverse[..., None] + bias
+        return shifted((product - mean[..., None] * kernel.sum(0)) * inverse[..., None], bias)

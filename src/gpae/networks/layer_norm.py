@@ -6,7 +6,8 @@ time and the columns of the parameters' gradients by a product with ones; docs/p
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
+
+from gpae.networks.rows import column_sums
 
 EPSILON = 1e-6
 LANES = 16
@@ -21,12 +22,6 @@ def _mean(x: jax.Array) -> jax.Array:
     if whole < size:
         total = total + x[..., whole:].sum(-1, keepdims=True)
     return total / size
-
-
-def _columns(x: jax.Array) -> jax.Array:
-    """The sum over all axes but the last."""
-    rows = x.reshape(-1, x.shape[-1])
-    return (jnp.ones((1, len(rows)), x.dtype) @ rows)[0]
 
 
 @jax.custom_vjp
@@ -46,7 +41,7 @@ def _backward(residuals, gradient):
     normal, inverse, scale = residuals
     scaled = gradient * scale
     d_x = inverse * (scaled - _mean(scaled) - normal * _mean(scaled * normal))
-    return d_x, _columns(gradient * normal), _columns(gradient)
+    return d_x, column_sums(gradient * normal), column_sums(gradient)
 
 
 layer_norm.defvjp(_forward, _backward)
