@@ -40,7 +40,7 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     algorithm, key = trainer.algorithm, jax.random.PRNGKey(1)
     state = jax.tree.map(lambda leaf: leaf[0], trainer.init(jnp.zeros(1, jnp.int32)))
     learner = state.learner
-    collect = jax.jit(trainer._collect)
+    collect = trainer._collect
     rollout = collect(key, learner, state.runner)[1]
     window = rollout.window
 

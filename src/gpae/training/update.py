@@ -42,6 +42,10 @@ def algorithm_of(environment: Environment | Seat, job: Job) -> Algorithm:
     return algorithm(environment, job.method, job.learner, job.network, job.updates)
 
 
+# For programs that run once, or only move arrays: compiling them well takes longer than they ever run.
+QUICKLY = {"xla_backend_optimization_level": 0}
+
+
 class TrainState(NamedTuple):
     """Everything that a training goes on from; every leaf has a leading axis of seeds."""
 
@@ -69,8 +73,10 @@ class Trainer:
         over = jax.vmap if self.side_by_side else lambda function: function
         self._begin = jax.jit(over(self._begin_one), donate_argnums=0)
         self._fits = [jax.jit(over(fit)) for fit in self.algorithm.fits.values()]
-        self._apart, self._together = jax.jit(self._lanes), jax.jit(self._stacked)
-        self.init = jax.jit(jax.vmap(self._init_one) if self.side_by_side else partial(jax.lax.map, self._init_one))
+        self._collect = jax.jit(self._collect_one)  # in programs, so that an environment is traced once for all of them
+        quickly = partial(jax.jit, compiler_options=QUICKLY)
+        self._apart, self._together = quickly(self._lanes), quickly(self._stacked)
+        self.init = quickly(jax.vmap(self._init_one) if self.side_by_side else partial(jax.lax.map, self._init_one))
         self._pool = ThreadPoolExecutor(threads)
 
     def update(self, state: TrainState) -> tuple[TrainState, Metrics]:
@@ -126,7 +132,7 @@ class Trainer:
         sizes = self.algorithm.hidden_size, self.algorithm.critic_hidden_size
         return start(self.environment, key, self.job.environments, *sizes)
 
-    def _collect(self, key: jax.Array, learner: State, runner: Runner):
+    def _collect_one(self, key: jax.Array, learner: State, runner: Runner):
         if self.algorithm.fresh_windows:
             key, start_key = jax.random.split(key)
             runner = self._start(start_key)
