@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpae.networks.gru import GRU, Weights, gru
+from gpae.networks.gru import GRU, Weights, _chunk_steps, gru
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,11 @@ def test_states_are_those_of_flax():
     np.testing.assert_allclose(gru(*arguments), flax_sequence(*arguments), rtol=1e-12, atol=1e-12)
 
 
-def test_gradients_are_those_of_flax():
-    weights, hidden, x, keep = drawn()
-    pull = jnp.asarray(np.random.default_rng(1).normal(size=(7, 5, 4)))
+@pytest.mark.parametrize(("time", "chunk"), [(7, 7), (36, 12), (17, 1)])
+def test_gradients_are_those_of_flax(time, chunk):
+    assert _chunk_steps(time) == chunk
+    weights, hidden, x, keep = drawn(time)
+    pull = jnp.asarray(np.random.default_rng(1).normal(size=(time, 5, 4)))
 
     def pulled(sequence):
         return lambda weights, hidden, x: jnp.sum(pull * sequence(weights, hidden, x, keep))
