@@ -1,6 +1,7 @@
 """One episode of a trained policy, with all its states, and what estimators say of each agent's part in it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.environments.base import Discrete, Environment, Episode, State, Step, View
 from gpae.networks.policies import Policy
 from gpae.training.rollout import collect, start
-from gpae.training.update import Trainer
+from gpae.training.update import QUICKLY, Trainer
 
 
 class Recording(NamedTuple):
@@ -104,7 +105,7 @@ def play(
     agents, horizon = len(environment.spec.agents), environment.spec.horizon
     learners = {name: learner for name, (learner, _) in judges.items()}
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICKLY)
     def run(networks, judging, key):
         start_key, play_key, judge_key = jax.random.split(key, 3)
         runner = start(environment, start_key, 1, algorithm.hidden_size)
