@@ -82,7 +82,7 @@ def audit(params: Params, profile: str, count: int, seed: int, root: Path = Path
 
 
 def _again(job: Job, root: Path, scratch: Path) -> Audit:
-    old, about = schema.read(root / job.evaluation, schema.EVALUATION)
+    old, about = schema.read(root / job.evaluation, schema.evaluation(job.score))
     schema.read(root / job.metrics, schema.METRICS)
     for step in ("train", "evaluate"):
         print(f"gpae {step} {job.selector}", file=sys.stderr)
@@ -90,9 +90,9 @@ def _again(job: Job, root: Path, scratch: Path) -> Audit:
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
         if done.returncode:
             raise Fault(f"gpae {step} {job.selector}: {' '.join(done.stderr.split())[-300:] or done.returncode}")
-    new, now = schema.read(scratch / job.evaluation, schema.EVALUATION)
+    new, now = schema.read(scratch / job.evaluation, schema.evaluation(job.score))
     made = provenance.shape(about.get("training") or {})
-    files = ((job.metrics, schema.METRICS), (job.evaluation, schema.EVALUATION))
+    files = ((job.metrics, schema.METRICS), (job.evaluation, schema.evaluation(job.score)))
     differs = [_difference(root / place, scratch / place, kind) for place, kind in files]
     return Audit(
         job=job,
@@ -125,8 +125,7 @@ def _difference(path: Path, other: Path, kind) -> str:
 def _curves(job: Job, rows: pd.DataFrame) -> np.ndarray:
     """[seed] mean over evaluation points of the score of the reported policy."""
     rows = aggregate.reported(rows)
-    value = rows["won"].astype(float) * 100 if job.score == "win_rate_percent" else rows["return"]
-    points = value.groupby([rows["seed"], rows["evaluation"]]).mean()
+    points = aggregate.score_of(job, rows).groupby([rows["seed"], rows["evaluation"]]).mean()
     return points.groupby("seed").mean().to_numpy()
 
 

@@ -76,7 +76,7 @@ def progress(job: Job, root: Path = Path(".")) -> Progress:
         try:
             about = schema.read(root / job.metrics, schema.METRICS)[1]
             if (root / job.evaluation).exists():
-                schema.read(root / job.evaluation, schema.EVALUATION)
+                schema.read(root / job.evaluation, schema.evaluation(job.score))
         except ConfigError as error:
             return Progress(job, "damaged", 0, problem=str(error))
         seconds = about.get("wall_seconds")

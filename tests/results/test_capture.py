@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gpae import status
 from gpae.config import ConfigError
 from gpae.results import aggregate, layout, schema, tables
 from gpae.results.figures import KINDS, teams
@@ -39,6 +40,10 @@ def test_the_score_is_the_share_that_was_caught(found):
     rows, _ = aggregate.read_summary(found.params, "tiny", found.root)
     sampled = rows[rows["policy"] == "sampled"].set_index("evaluation")["mean"]
     assert sampled.to_dict() == {0: 50.0, 1: 50.0, 2: 75.0}
+
+
+def test_it_is_known_as_done(found):
+    assert {status.progress(job, found.root).state for job in found.jobs("tiny")} == {"done"}
 
 
 def test_an_evaluation_of_something_else_is_refused(found):

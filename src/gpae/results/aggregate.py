@@ -59,7 +59,7 @@ def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return rows, about
 
 
-def _value(job: Job, rows: pd.DataFrame) -> pd.Series:
+def score_of(job: Job, rows: pd.DataFrame) -> pd.Series:
     """An episode's part in the score."""
     if job.score == "win_rate_percent":
         return rows["won"].astype(float) * 100
@@ -67,7 +67,7 @@ def _value(job: Job, rows: pd.DataFrame) -> pd.Series:
 
 
 def _scores(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
-    groups = rows.assign(score=_value(job, rows)).groupby(
+    groups = rows.assign(score=score_of(job, rows)).groupby(
         ["profile", *_KEY, "seed", "evaluation", "env_steps", "policy"], sort=True, as_index=False
     )
     return groups.agg(score=("score", "mean"), episodes=("score", "size")).assign(source=job.evaluation.as_posix())
