@@ -201,6 +201,11 @@ def test_the_results_in_git_are_still_found(profile):
     assert kept and kept <= planned
 
 
+def test_a_profile_may_begin_at_another_seed(params):
+    edit(params, "profiles/quick.yaml", "^seeds: .*", "first_seed: 5\nseeds: 5")
+    assert list(dict.fromkeys(job.seeds for job in plan.jobs(params, "quick"))) == [(5, 6), (7, 8), (9,)]
+
+
 def test_evaluation_alone_does_not_ask_for_another_training(params):
     before = plan.jobs(params, "quick")[0]
     edit(params, "profiles/quick.yaml", "^evaluation_episodes: .*", "evaluation_episodes: 3")

@@ -490,7 +490,7 @@ class Profile:
 
     total_steps, evaluation_interval: environment steps of a run and between two evaluations
     evaluation_episodes: fresh episodes an evaluation, policy and seed
-    seeds: 0 .. seeds - 1, trained `seed_block` at a time in one job
+    seeds, first_seed: first_seed .. first_seed + seeds - 1, trained `seed_block` at a time in one job
     cores: threads a job computes with; the bits of a result depend on it
     """
 
@@ -502,6 +502,7 @@ class Profile:
     seed_block: Count
     cores: Count
     experiments: dict[Name, Selection]
+    first_seed: Annotated[int, Field(ge=0, le=MOST_SEEDS)] = 0
     overrides: dict[Family, Override] = Field(default_factory=dict)
 
 

@@ -275,10 +275,11 @@ def selection(params: Params, profile: str, experiment: str) -> tuple[tuple[str,
 
 
 def blocks(budget: Profile) -> list[tuple[int, ...]]:
-    """Seeds 0 .. seeds - 1 in blocks; the last may be smaller."""
+    """The seeds of a profile in blocks; the last may be smaller."""
+    end = budget.first_seed + budget.seeds
     return [
-        tuple(range(first, min(first + budget.seed_block, budget.seeds)))
-        for first in range(0, budget.seeds, budget.seed_block)
+        tuple(range(first, min(first + budget.seed_block, end)))
+        for first in range(budget.first_seed, end, budget.seed_block)
     ]
 
 
