@@ -245,5 +245,6 @@ def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
     try:
         metadata = dict(json.loads((table.schema.metadata or {})[b"gpae"]))
     except (KeyError, TypeError, ValueError):
-        raise ConfigError(f"{path}: no metadata under the key 'gpae'; allowed: what gpae itself wrote") from None
+        what = "damaged, or not written by gpae: no metadata under the key 'gpae'"
+        raise ConfigError(f"{path}: {what}; {REMEDY}") from None
     return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get), metadata
