@@ -506,6 +506,13 @@ class Profile:
     overrides: dict[Family, Override] = Field(default_factory=dict)
 
 
+@_frozen
+class Default:
+    """profile: what commands take that are given none"""
+
+    profile: Name
+
+
 T = TypeVar("T")
 
 
@@ -586,7 +593,7 @@ class Params:
         path = self.folder / "methods" / f"{name}.yaml"
         data = _read_yaml(path)
         algorithm = data.get("algorithm") if isinstance(data, dict) else None
-        if algorithm not in METHODS:
+        if algorithm not in list(METHODS):  # what YAML says need not be hashable
             raise ConfigError(f"{path}: algorithm: {algorithm!r} is not allowed: {', '.join(METHODS)}")
         return checked(METHODS[algorithm], data, str(path))
 
@@ -604,7 +611,7 @@ class Params:
 
     def default_profile(self) -> str:
         path = self.folder / "default.yaml"
-        return checked(dict[Literal["profile"], Name], _read_yaml(path), str(path))["profile"]
+        return checked(Default, _read_yaml(path), str(path)).profile
 
 
 def overridden(base: T, changes: dict[str, Any], source: str) -> T:

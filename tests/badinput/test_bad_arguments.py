@@ -97,6 +97,8 @@ def test_many_mistakes_are_told_in_one_line(folder, capsys, record, arguments):
     "arguments",
     [
         ["train"],
+        ["plot", "--profile", "x" * 300],
+        ["frames", "--profile", "../elsewhere"],
         ["train", "--method", "mappo", "--task", "3m", "--seeds", "0-99999999999", "--profile", "smoke"],
         ["train", "--method", "mappo", "--task", "3m", "--seeds", "3000000000", "--profile", "smoke"],
         ["train", "--method", "qmix", "--task", "hopper_3x1", "--seeds", "0"],

@@ -92,6 +92,8 @@ def planned(folder, capsys, record, name, content):
         (folder / "params" / name).write_bytes(whole)
 
 
+EMPTY = ("default.yaml", b"{}\n")
+LISTED = ("methods/mappo.yaml", b"algorithm: []\n")
 DATED = ("profiles/quick.yaml", b"total_steps: 2024-13-45\n")
 DEEP = ("profiles/quick.yaml", b"[" * 3000)
 CIRCLE = ("profiles/quick.yaml", b"overrides: &a {smax: *a}\n")
@@ -100,6 +102,8 @@ OBJECT = ("profiles/quick.yaml", b"description: !!python/object/apply:os.system 
 
 @SOON
 @given(changed=st.one_of(another_value(), other_bytes()))
+@example(changed=EMPTY)
+@example(changed=LISTED)
 @example(changed=DATED)
 @example(changed=DEEP)
 @example(changed=CIRCLE)

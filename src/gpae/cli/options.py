@@ -21,7 +21,10 @@ SeedsOption = Annotated[str, typer.Option(help="A seed or a block trained togeth
 
 
 def profile_named(name: str | None) -> str:
-    return name or PARAMS.default_profile()
+    """Of a profile that can be read, so that no folder is made for one that is not there."""
+    name = name or PARAMS.default_profile()
+    PARAMS.profile(name)
+    return name
 
 
 def seeds_named(text: str) -> tuple[int, ...]:
