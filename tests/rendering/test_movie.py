@@ -101,9 +101,12 @@ def test_figure_3_is_made_of_what_is_trained(source, folder, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("task", "agents"), [("3m", 3), ("simple_spread", 3)])
-def test_whom_macas_critic_attends_to_is_drawn(fresh, tmp_path, task, agents):
-    job = plan.job(PARAMS, "smoke", "maca", task, (0,))
+@pytest.mark.parametrize(
+    ("method", "task", "agents", "least"),  # of oneself: half in the rollout, no bound on the attention itself
+    [("maca", "3m", 3, 0.0), ("maca_rollout", "3m", 3, 0.5), ("maca", "simple_spread", 3, 0.0)],
+)
+def test_whom_macas_critic_attends_to_is_drawn(fresh, tmp_path, method, task, agents, least):
+    job = plan.job(PARAMS, "smoke", method, task, (0,))
     untrained = fresh(replace(job, learner=replace(job.learner, environments=2)), tmp_path)
     recorded = record(untrained, greedy=True)
     here, lives = attention.places(untrained.job, recorded)
@@ -111,7 +114,7 @@ def test_whom_macas_critic_attends_to_is_drawn(fresh, tmp_path, task, agents):
     shares = attention.matrices(untrained, recorded)
     assert shares.shape == (recorded.steps + 1, agents, agents)
     np.testing.assert_allclose(shares.sum(2), 1.0, atol=1e-5)
-    assert (shares >= 0).all()
+    assert (shares >= 0).all() and (shares[:, np.arange(agents), np.arange(agents)] >= least).all()
     assert np.abs(np.diff(shares, axis=0)).max() > 1e-4  # they see something else in every state
     with matplotlib.rc_context(SETTINGS):
         figure = attention.draw(untrained)
