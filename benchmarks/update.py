@@ -1,28 +1,15 @@
 """Where the time of one update goes, and what the size of a tile does to an epoch, at the paper's settings."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import products
+from benchmarks.products import seconds
 from gpae import plan
 from gpae.config import Params
 
 TILE_ROWS = (16, 32, 64, 128, 640)
-
-
-def _seconds(function: Callable, repeats: int) -> list[float]:
-    """Processor seconds of each call, compilation not counted."""
-    import jax
-
-    jax.block_until_ready(function())
-    taken = []
-    for _ in range(repeats):
-        began = time.process_time()
-        jax.block_until_ready(function())
-        taken.append(time.process_time() - began)
-    return taken
 
 
 def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int = 3) -> list[dict]:
@@ -72,16 +59,16 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
         return jax.jit(both)
 
     taken = {
-        "rollout": _seconds(lambda: collect(key, learner, state.runner), repeats),
-        "values and policies": _seconds(lambda: freeze(window, rollout.policies), repeats),
-        "advantages": _seconds(lambda: estimated(window, log_prob, value), repeats),
+        "rollout": seconds(lambda: collect(key, learner, state.runner), repeats),
+        "values and policies": seconds(lambda: freeze(window, rollout.policies), repeats),
+        "advantages": seconds(lambda: estimated(window, log_prob, value), repeats),
     }
     networks, pinned = (learner.actor, learner.critic), descent.CPU_TILE_ROWS
     by_rows = {}
     for rows in TILE_ROWS:
         descent.CPU_TILE_ROWS = rows
         run = epochs()
-        by_rows[rows] = _seconds(lambda: run(networks), repeats)  # noqa: B023
+        by_rows[rows] = seconds(lambda: run(networks), repeats)  # noqa: B023
     descent.CPU_TILE_ROWS = pinned
     taken["epochs"] = by_rows[pinned]
     whole = sum(np.median(part) for part in taken.values())
@@ -89,7 +76,7 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
         _row(f"{method}, CPU seconds of {part}", task, job.environments, times, whole, share=True)
         for part, times in taken.items()
     ]
-    rows.append(_rate(method, task, networks, log_prob.size, job.learner.epochs, by_rows[pinned], repeats))
+    rows.append(_rate(method, task, products.operations(run, networks), log_prob.size, by_rows[pinned], repeats))
     untiled = float(np.median(by_rows[TILE_ROWS[-1]]))
     rows += [
         _row(f"{method}, CPU seconds of {job.learner.epochs} epochs, by rows a tile", task, size, times, untiled)
@@ -98,20 +85,11 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     return rows
 
 
-def _rate(method, task, networks, samples: int, epochs: int, times: list[float], repeats: int) -> dict:
-    """GFLOP/s of the epochs' matrix products against those of one large product.
-
-    A product with a weight matrix is 2 operations an entry and sample forward and 4 on the way back.
-    """
-    import jax
-    import jax.numpy as jnp
-
-    entries = sum(leaf.size for network in networks for leaf in jax.tree.leaves(network.params) if leaf.ndim > 1)
-    x, y = jnp.ones((8192, 1024)), jnp.ones((1024, 1024))
-    product = jax.jit(jnp.matmul)
-    peak = 2 * 8192 * 1024 * 1024 / float(np.median(_seconds(lambda: product(x, y), repeats))) / 1e9
+def _rate(method, task, operations: int, samples: int, times: list[float], repeats: int) -> dict:
+    """GFLOP/s of the epochs' matrix products against those of one large product."""
+    peak = products.rate(repeats) / 1e9
     row = _row(f"{method}, GFLOP/s of the epochs against a matrix product", task, samples, times, peak)
-    ours = 6 * entries * samples * epochs / row["ours"] / 1e9
+    ours = operations / row["ours"] / 1e9
     return row | {"ours": ours, "ratio": ours / peak}
 
 
