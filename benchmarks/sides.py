@@ -7,6 +7,7 @@ not counted.
 """
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -131,11 +132,11 @@ def ours(request: dict) -> dict[str, float]:
 def methods(request: dict) -> list[list[dict[str, float]]]:
     """Two methods with the paper's settings in turn in this one process: a pair a repeat.
 
-    request: task, methods, updates, repeats
+    request: task, methods, repeats, seconds that a repeat of a method takes at least
     """
     jobs = [plan.job(Params(Path("params")), "paper", method, request["task"], (0,)) for method in request["methods"]]
     runs = [_training(job, 1) for job in jobs]
-    updates = request["updates"]
+    updates = math.ceil(request["seconds"] / _timed(partial(runs[0], 1), 1)["wall"])
     return [[_timed(partial(run, updates), updates) for run in runs] for _ in range(request["repeats"])]
 
 
