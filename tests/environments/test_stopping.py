@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gpae.environments.base import Interruption
 from gpae.environments.registry import make
 from gpae.environments.smax.rules import STOP
+from gpae.networks.policies import Categorical
 
 SETTINGS = {
     "scenario": "3m",
@@ -33,7 +35,7 @@ def steps():
 
 def test_one_agent_stops_with_the_probability_given(steps):
     environment, chosen, found = steps
-    assert environment.spec.disturbs
+    assert environment.spec.interruption == Interruption(STOP, pytest.approx(0.05 / 3))
     replaced, agent = np.asarray(found.disturbance.replaced), np.asarray(found.disturbance.agent)
     stopped = np.asarray(found.executed) == STOP
     assert np.array_equal(stopped.any(axis=1), replaced) and stopped.sum(axis=1).max() == 1
@@ -48,9 +50,22 @@ def test_one_agent_stops_with_the_probability_given(steps):
 def test_the_executed_action_is_what_happens():
     """With probability 1 a drawn unit stays where it is, and the others move as in the undisturbed environment."""
     environment, still = make("smax", **SETTINGS, stop_probability=1.0), make("smax", **SETTINGS)
-    assert not still.spec.disturbs
+    assert still.spec.interruption is None
     state, _ = environment.reset(jax.random.PRNGKey(0), 4)
     after, step = environment.step(jax.random.PRNGKey(2), state, jnp.zeros((3, 4), jnp.int32))
     moved = np.asarray(after.units.y - state.units.y)[:3]
     drawn = np.arange(3)[:, None] == np.asarray(step.disturbance.agent)
     assert (np.abs(moved[drawn]) < 0.2).all() and (np.abs(moved[~drawn]) > 0.5).all()
+
+
+def test_actions_are_executed_as_often_as_the_policies_state():
+    """Everybody hardly ever chooses to stop, and the task stops one of three at half of the steps."""
+    environment = make("smax", **SETTINGS, stop_probability=0.5)
+    state, view = environment.reset(jax.random.PRNGKey(0), 4096)
+    logits = jnp.zeros(view.available.shape).at[..., STOP].set(-20.0)
+    policies = Categorical.masked(logits, view.available).interrupted(environment.spec.interruption)
+    _, step = environment.step(jax.random.PRNGKey(1), state, policies.sample(jax.random.PRNGKey(2)))
+    stated = np.exp(policies.log_prob(jnp.full(step.executed.shape, STOP)))
+    np.testing.assert_allclose(stated, 1 / 6, rtol=1e-5)
+    often = np.mean(np.asarray(step.executed) == STOP)
+    assert abs(often - 1 / 6) < 3 * np.sqrt(1 / 6 * 5 / 6 / step.executed.size)

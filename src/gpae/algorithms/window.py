@@ -15,7 +15,7 @@ class Window(NamedTuple):
     view: leaves [T + 1, ...]
     begins: bool [T + 1, B], the step begins an episode
     action: [T, N, B] or [T, N, B, A]
-    log_prob: [T, N, B], log mu(a | o) of the policy that acted
+    log_prob: [T, N, B], log mu(a | o) of the policy that acted; where a task replaces actions, of what was executed
     reward: [T, B]
     done: bool [T, B]
     disturbance: leaves [T, B], of a task that replaces actions

@@ -29,6 +29,13 @@ class Continuous:
     size: int
 
 
+class Interruption(NamedTuple):
+    """A task's replacing of actions: with `chance` a step and agent, whatever it chose, `action` is executed."""
+
+    action: int
+    chance: float
+
+
 class Team(NamedTuple):
     """name: what its metrics are called by; size: how many agents it has."""
 
@@ -46,7 +53,7 @@ class Spec:
     actions: Discrete or Continuous
     horizon: most steps an episode can last
     has_winner: whether an episode can be won (SMAX) or only scored
-    disturbs: whether the task replaces actions of its agents
+    interruption: of a task that now and then replaces an agent's action
     teams: where there are two with rewards of their own: who they are, in the order of the agents; else empty
     """
 
@@ -57,7 +64,7 @@ class Spec:
     actions: Discrete | Continuous
     horizon: int
     has_winner: bool
-    disturbs: bool = False
+    interruption: Interruption | None = None
     teams: tuple[Team, ...] = ()
 
 

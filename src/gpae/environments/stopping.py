@@ -5,19 +5,21 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gpae.environments.base import Disturbance, Environment, State, Step, View
+from gpae.environments.base import Disturbance, Environment, Interruption, State, Step, View
 from gpae.environments.smax.rules import STOP
 
 
 class Stopping:
     """A SMAX environment in which, with `probability` a step, an agent drawn at random stops instead of what it chose.
 
-    A learner learns from the actions that were executed.
+    A learner learns from the actions that were executed, with the probability at which they were: by the policy or by
+    the task (`networks.policies.Categorical.interrupted`).
     """
 
     def __init__(self, environment: Environment, probability: float):
         self.environment, self.probability = environment, probability
-        self.spec = replace(environment.spec, disturbs=True)
+        chance = probability / len(environment.spec.agents)
+        self.spec = replace(environment.spec, interruption=Interruption(STOP, chance))
 
     def reset(self, key: jax.Array, batch: int) -> tuple[State, View]:
         """As the environment's own."""

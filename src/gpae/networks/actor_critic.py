@@ -101,7 +101,10 @@ class Actor(nn.Module):
         x, states = Body(self.network, init)(hidden, Activation(self.network.layer_norm)(first(observation)), begins)
         out = Linear(self.spec.actions.size, kernel_init=kernel_init(self.network, gain=0.01))(x)
         if isinstance(self.spec.actions, Discrete):
-            return Categorical.masked(out, available), states
+            policies = Categorical.masked(out, available)
+            if self.spec.interruption is not None:
+                policies = policies.interrupted(self.spec.interruption)
+            return policies, states
         log_std = self.param("log_std", nn.initializers.zeros, (self.spec.actions.size,))
         return Gaussian(out, jnp.broadcast_to(log_std, out.shape), available), states
 

@@ -10,18 +10,35 @@ import jax
 import jax.numpy as jnp
 
 from gpae.advantages.taken import taken
+from gpae.environments.base import Interruption
 
 UNAVAILABLE = -1e10  # finite, so that 0 * log p stays 0 in the entropy and its gradient
 
 
 class Categorical(NamedTuple):
-    """log_probs: [..., A], log probabilities; an action that is not available has probability 0."""
+    """An agent's choice, and where a task may replace it what is executed.
+
+    log_probs: [..., A], log probabilities of the choice; an action that is not available has probability 0
+    executed: [..., A], those of the executed action where they differ, else None
+    """
 
     log_probs: jax.Array
+    executed: jax.Array | None = None
 
     @classmethod
     def masked(cls, logits: jax.Array, available: jax.Array) -> "Categorical":
         return cls(jax.nn.log_softmax(jnp.where(available, logits, UNAVAILABLE)))
+
+    def interrupted(self, interruption: Interruption) -> "Categorical":
+        """The same choice, executed but where the task replaces it: (1 - chance) pi(a) + chance [a = action].
+
+        The chance of the replaced action that pi alone gives would fall without bound, as pi learns to avoid it while
+        the task goes on executing it, and a ratio of two such chances overflows.
+        """
+        kept = self.log_probs + jnp.log1p(-interruption.chance)
+        replaced = jnp.arange(kept.shape[-1]) == interruption.action
+        executed = jnp.where(replaced, jnp.logaddexp(kept, jnp.log(interruption.chance)), kept)
+        return self._replace(executed=executed)
 
     def sample(self, key: jax.Array) -> jax.Array:
         """int32 [...]."""
@@ -31,10 +48,11 @@ class Categorical(NamedTuple):
         return jnp.argmax(self.log_probs, axis=-1).astype(jnp.int32)
 
     def log_prob(self, action: jax.Array) -> jax.Array:
-        return taken(self.log_probs, action)
+        """Of an executed action."""
+        return taken(self.log_probs if self.executed is None else self.executed, action)
 
     def entropy(self) -> jax.Array:
-        """In nats."""
+        """Of the choice, in nats."""
         return -jnp.sum(jnp.exp(self.log_probs) * self.log_probs, axis=-1)
 
     def features(self) -> jax.Array:

@@ -49,7 +49,7 @@ def collect(
         policies, after = act(hidden, view, begins)
         action = policies.sample(act_key)
         following, step = environment.step(step_key, state, action)
-        if environment.spec.disturbs:
+        if environment.spec.interruption is not None:
             action = step.executed
         ended = step.done
         episodes = {
