@@ -24,18 +24,23 @@ TABLE = Path("artifacts/benchmarks/commands.csv")
 
 
 def seconds(command: str) -> float:
-    """Wall clock of a shell command in a fresh clone; its output goes to standard error."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
-        began = time.monotonic()
-        subprocess.run(["bash", "-c", command], cwd=folder, check=True, stdout=sys.stderr)
-        took = time.monotonic() - began
-        if "reproduce" in command:
-            named = re.search(r"PROFILE=(\w+)", command)
-            made = Path("artifacts", named[1] if named else Params(Path("params")).default_profile())
-            shutil.rmtree(made, ignore_errors=True)
-            shutil.copytree(Path(folder, made), made)
-        return took
+    """Wall clock of a shell command in a fresh clone; its output goes to standard error.
+
+    The clone of a command that failed stays where it is, with what was made in it.
+    """
+    folder = tempfile.mkdtemp(prefix="gpae-command-")
+    subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
+    began = time.monotonic()
+    if code := subprocess.run(["bash", "-c", command], cwd=folder, stdout=sys.stderr).returncode:
+        sys.exit(f"benchmarks.commands: {command}: exit code {code}, in {folder}")
+    took = time.monotonic() - began
+    if "reproduce" in command:
+        named = re.search(r"PROFILE=(\w+)", command)
+        made = Path("artifacts", named[1] if named else Params(Path("params")).default_profile())
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.copytree(Path(folder, made), made)
+    shutil.rmtree(folder)
+    return took
 
 
 def main(commands: tuple[str, ...]) -> None:
