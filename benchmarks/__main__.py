@@ -1,6 +1,7 @@
 """The benchmarks, each into artifacts/benchmarks/<device>/<part>.csv, with a figure where speeds are compared.
 
 `make benchmark` runs all; `python -m benchmarks PART ...` some: environments, training, estimators, scaling, update.
+The first three can be told their tasks, PART=TASK,TASK; rows of others stay as they were, with their own commit.
 JAXMARL_CHECKOUT names a checkout of FLAIROx/JaxMARL at tag v0.1.0, whose training script `training` is held against.
 """
 
@@ -28,6 +29,9 @@ def main(names: list[str]) -> None:
         "scaling": training.scaling,
         "update": update.update_parts,
     }
+    split = (name.partition("=") for name in names)
+    of_tasks = {name: tuple(tasks.split(",")) if tasks else () for name, _, tasks in split}
+    names = list(of_tasks)
     if unknown := [name for name in names if name not in parts]:
         sys.exit(f"benchmarks: no part {unknown[0]!r}; there are: {', '.join(parts)}")
     if not names and "JAXMARL_CHECKOUT" not in os.environ:
@@ -37,13 +41,17 @@ def main(names: list[str]) -> None:
     device = machine["processor"] if machine["platform"] == "cpu" else machine["device"]
     folder = Path("artifacts/benchmarks", re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-"))
     for name in names or parts:
-        table = pd.DataFrame(parts[name]()).assign(
+        file, tasks = folder / f"{name}.csv", of_tasks.get(name)
+        table = pd.DataFrame(parts[name](tasks=tasks) if tasks else parts[name]()).assign(
             device=device,
             cores=runtime.cores(),
             versions=" ".join(f"{package}={version}" for package, version in machine["versions"].items()),
             commit=machine["git_commit"],
         )
-        print(write_whole(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g").encode()))
+        if tasks and file.exists():
+            known = pd.read_csv(file)
+            table = pd.concat([known[~known.task.isin(tasks)], table])
+        print(write_whole(file, table.to_csv(index=False, float_format="%.6g").encode()))
         if name != "update":  # shares and seconds: a table says them
             print(write_whole(folder / f"{name}.png", picture(table, f"{device}, {runtime.cores()} cores")))
 
