@@ -45,7 +45,7 @@ def _compare(benchmark: str, task: str, size: int, steps: tuple[int, int], pairs
 
 
 def training_speed(tasks: tuple[str, ...] = TASKS, repeats: int = 2, updates: int = 2) -> list[dict]:
-    """MAPPO here against JaxMARL's script, and what nothing that computes the same can pass; size: environments."""
+    """MAPPO here against JaxMARL's script, and what its matrix products alone would allow; size: environments."""
     rows = []
     for task in tasks:
         job, request = job_of(task), {"task": task, "updates": updates, "threads": runtime.cores()}
