@@ -77,10 +77,16 @@ def test_the_test_refuses_no_more_than_its_level():
 
 
 def test_a_shape_says_what_differs():
-    one = {"platform": "cpu", "processor": "A", "cores": 1, "versions": dict.fromkeys(provenance.PACKAGES, "1")}
+    system = "Linux-6.1-x86_64-with-glibc2.36"
+    one = {"platform": "cpu", "processor": "A", "system": system, "cores": 1}
+    one |= {"versions": dict.fromkeys(provenance.PACKAGES, "1")}
     shape = provenance.shape(one)
     assert shape.differs(provenance.shape(one)) == ""
     assert shape.differs(provenance.shape(one | {"processor": "B"})) == "device A, not B"
+    assert shape.differs(provenance.shape(one | {"system": system.replace("6.1", "6.2")})) == ""  # the kernel counts not
+    other = one | {"system": system.replace("36", "43")}
+    assert shape.differs(provenance.shape(other)) == "library glibc2.36, not glibc2.43"
+    assert provenance.shape(provenance.machine()).library not in ("", "unknown")
     assert shape.differs(provenance.shape(one | {"versions": one["versions"] | {"jax": "2"}})) == "jax 1, not 2"
     assert provenance.shape({}).differs(provenance.shape({})) == "platform unknown, not unknown"
     assert set(provenance.machine()["settings"]) == set(provenance.SETTINGS)

@@ -85,18 +85,20 @@ class Shape(NamedTuple):
     """What the bits of a result depend on beside its code and parameters; "unknown" where its file does not say.
 
     device: the accelerator's name, or the processor's where that computed
+    library: the C library and its version, or the system that has it; sine, cosine and the like are its
     cores: threads a program computes with
     versions: of the packages that compute, in the order of PACKAGES without gpae itself
     """
 
     platform: str
     device: str
+    library: str
     cores: str
     versions: tuple[str, ...]
 
     def __str__(self) -> str:
         packages = dict(zip(COMPUTING, self.versions, strict=True))
-        return f"{self.device}, {self.platform}, cores {self.cores}, jax {packages['jax']}"
+        return f"{self.device}, {self.platform}, {self.library}, cores {self.cores}, jax {packages['jax']}"
 
     def differs(self, other: "Shape") -> str:
         """The first thing in which another shape differs; empty where it is the same and known."""
@@ -109,9 +111,10 @@ def shape(about: Mapping[str, Any]) -> Shape:
     """The shape on which a step ran, from the provenance in its file (`collect`)."""
     platform = str(about.get("platform", "unknown"))
     device = about.get("processor" if platform == "cpu" else "device", "unknown")
+    library = str(about.get("system", "unknown")).rpartition("-with-")[2]  # Linux-6.1-x86_64-with-glibc2.36
     versions = about.get("versions") or {}
     found = tuple(str(versions.get(package, "unknown")) for package in COMPUTING)
-    return Shape(platform, str(device), str(about.get("cores", "unknown")), found)
+    return Shape(platform, str(device), library, str(about.get("cores", "unknown")), found)
 
 
 def collect(job: Job, wall_seconds: float, **more: Any) -> dict[str, Any]:
