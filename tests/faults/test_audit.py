@@ -83,7 +83,9 @@ def test_a_shape_says_what_differs():
     shape = provenance.shape(one)
     assert shape.differs(provenance.shape(one)) == ""
     assert shape.differs(provenance.shape(one | {"processor": "B"})) == "device A, not B"
-    assert shape.differs(provenance.shape(one | {"system": system.replace("6.1", "6.2")})) == ""  # the kernel counts not
+    assert (
+        shape.differs(provenance.shape(one | {"system": system.replace("6.1", "6.2")})) == ""
+    )  # the kernel counts not
     other = one | {"system": system.replace("36", "43")}
     assert shape.differs(provenance.shape(other)) == "library glibc2.36, not glibc2.43"
     assert provenance.shape(provenance.machine()).library not in ("", "unknown")

@@ -17,7 +17,7 @@ from gpae.networks.gru import GRU
 from gpae.networks.input_layer import InputLayer
 from gpae.networks.layer_norm import LayerNorm
 from gpae.networks.policies import Categorical, Gaussian, Policy
-from gpae.networks.rows import by_rows, shifted
+from gpae.networks.rows import LANES, by_rows, narrow, shifted
 
 
 def kernel_init(network: Network, gain: float = 2**0.5) -> nn.initializers.Initializer:
@@ -46,7 +46,8 @@ class Linear(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features))
-        return shifted(by_rows(x, kernel), self.param("bias", nn.initializers.zeros, (self.features,)))
+        product = narrow if self.features < LANES else by_rows
+        return shifted(product(x, kernel), self.param("bias", nn.initializers.zeros, (self.features,)))
 
 
 class Activation(nn.Module):

@@ -3,10 +3,10 @@
 The equations are flax.linen.GRUCell's:
     r = sigmoid(x W_ir + b_ir + h W_hr)        z = sigmoid(x W_iz + b_iz + h W_hz)
     n = tanh(x W_in + b_in + r (h W_hn + b_hn))        h' = (1 - z) n + z h
-with h set to zero before a step that begins an episode. The input products of all steps are one matrix product before
-the scan, which keeps the gates for the way back. On that way the weights' gradients are products over many steps: over
-all of them on an accelerator, on a CPU over as few as let what is multiplied stay in the cache. Differentiating a scan
-of cells instead adds them up step by step.
+with h set to zero before a step that begins an episode. The input products of all steps are one matrix product a gate
+before the loop, over whose results the loop writes the gates for the way back. On that way the weights' gradients are
+products over many steps: over all of them on an accelerator, on a CPU over as few as let what is multiplied stay in the
+cache. Differentiating a scan of cells instead adds them up step by step.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gpae.networks.rows import column_sums, flat
+from gpae.networks.rows import by_rows, column_sums, flat
 
-CPU_CHUNK_STEPS = 16  # docs/performance.md compares 8 to all steps
+CPU_CHUNK_STEPS = 16  # docs/performance.md compares 4 to all steps
 
 
 class Weights(NamedTuple):
@@ -29,17 +29,36 @@ class Weights(NamedTuple):
     recurrent_bias: jax.Array
 
 
-def _step(weights: Weights, hidden, gates):
-    """One step from gates (the input products) and the hidden state; also what the way back needs."""
-    r = jax.nn.sigmoid(gates[0] + hidden @ weights.recurrent[0])
-    z = jax.nn.sigmoid(gates[1] + hidden @ weights.recurrent[1])
-    candidate = hidden @ weights.recurrent[2] + weights.recurrent_bias
-    n = jnp.tanh(gates[2] + r * candidate)
-    return n + z * (hidden - n), (r, z, n, candidate)
+def _beside(kernels: jax.Array) -> jax.Array:
+    """[3, D, H] -> [D, 3 H]."""
+    return jnp.concatenate(list(kernels), axis=-1)
 
 
-def _input_products(weights: Weights, x):
-    return tuple(x @ weights.input[gate] + weights.input_bias[gate] for gate in range(3))
+def _at(leaf: jax.Array, step: jax.Array) -> jax.Array:
+    return jax.lax.dynamic_index_in_dim(leaf, step, keepdims=False)
+
+
+def _put(leaf: jax.Array, step: jax.Array, *parts: jax.Array) -> jax.Array:
+    """leaf: [T, R, F], of which a step is written, one part beside the other; XLA does it in place."""
+    for i, part in enumerate(parts):
+        leaf = jax.lax.dynamic_update_slice(leaf, part[None], (step, 0, i * part.shape[-1]))
+    return leaf
+
+
+def _step(recurrent: jax.Array, bias: jax.Array, start: jax.Array, gates):
+    """The state after a step from `start`, the one before it; r, z, n; and what r gates.
+
+    recurrent: [H, 3 H]; bias: [H], of n; gates: three input products [R, H]
+    """
+    of_r, of_z, of_n = jnp.split(start @ recurrent, 3, axis=-1)
+    r, z = jax.nn.sigmoid(gates[0] + of_r), jax.nn.sigmoid(gates[1] + of_z)
+    gated = of_n + bias
+    n = jnp.tanh(gates[2] + r * gated)
+    return n + z * (start - n), (r, z, n), gated
+
+
+def _input_products(weights: Weights, x: jax.Array) -> list[jax.Array]:
+    return [by_rows(x, kernel) + bias for kernel, bias in zip(weights.input, weights.input_bias, strict=True)]
 
 
 @jax.custom_vjp
@@ -49,17 +68,42 @@ def gru(weights: Weights, hidden: jax.Array, x: jax.Array, keep: jax.Array) -> j
     hidden: [R, H], before the first step; x: [T, R, D]; keep: [T, R], 0 where a step begins an episode, else 1
     Returns [T, R, H].
     """
-    return _forward(weights, hidden, x, keep)[0]
+    recurrent = _beside(weights.recurrent)
+
+    def body(hidden, step):
+        keep, *gates = step
+        after = _step(recurrent, weights.recurrent_bias, hidden * keep[:, None], gates)[0]
+        return after, after
+
+    return jax.lax.scan(body, hidden, (keep, *_input_products(weights, x)))[1]
+
+
+class Saved(NamedTuple):
+    """What the way back needs of a step, each [T, R, H]: start, the state before it; r, z, n; and what r gates."""
+
+    start: jax.Array
+    gated: jax.Array
+    r: jax.Array
+    z: jax.Array
+    n: jax.Array
 
 
 def _forward(weights, hidden, x, keep):
-    def body(hidden, step):
-        keep, *gates = step
-        after, saved = _step(weights, hidden * keep[:, None], gates)
-        return after, (after, saved)
+    recurrent = _beside(weights.recurrent)
 
-    _, (after, saved) = jax.lax.scan(body, hidden, (keep, *_input_products(weights, x)))
-    return after, (weights, hidden, x, keep, after, saved)
+    def body(step, carry):
+        hidden, states, saved = carry
+        start = hidden * _at(keep, step)[:, None]
+        gates = [_at(leaf, step) for leaf in (saved.r, saved.z, saved.n)]
+        hidden, gates, gated = _step(recurrent, weights.recurrent_bias, start, gates)
+        found = Saved(start, gated, *gates)
+        saved = jax.tree.map(lambda leaf, row: _put(leaf, step, row), saved, found)
+        return hidden, _put(states, step, hidden), saved
+
+    none = jnp.zeros((len(x), *hidden.shape), x.dtype)
+    start = hidden, none, Saved(none, none, *_input_products(weights, x))
+    _, states, saved = jax.lax.fori_loop(0, len(x), body, start)
+    return states, (weights, x, keep, saved)
 
 
 def _chunk_steps(steps: int) -> int:
@@ -69,44 +113,64 @@ def _chunk_steps(steps: int) -> int:
     return max(size for size in range(1, CPU_CHUNK_STEPS + 1) if steps % size == 0)
 
 
+class Sums(NamedTuple):
+    """Gradients that are added up over chunks, those of r, z, n beside each other.
+
+    input: [D, 3 H]; recurrent: [H, 3 H]; input_bias, recurrent_bias: [3 H]
+    """
+
+    input: jax.Array
+    recurrent: jax.Array
+    input_bias: jax.Array
+    recurrent_bias: jax.Array
+
+
 def _backward(residuals, gradient):
-    weights, hidden, x, keep, after, saved = residuals
-    start = jnp.concatenate([hidden[None], after[:-1]]) * keep[..., None]
-    width = hidden.shape[-1]
-    back = jnp.concatenate([gate.T for gate in weights.recurrent])  # [3 H, H], one product a step for three
+    weights, x, keep, saved = residuals
+    steps, rows, width = gradient.shape
+    size = _chunk_steps(steps)
+    to_start, to_x = (
+        jnp.concatenate([kernel.T for kernel in kernels]) for kernels in (weights.recurrent, weights.input)
+    )
 
-    def body(carry, step):
-        later, (sum_gates, sum_n) = carry
-        gradient, keep, start, (r, z, n, candidate) = step
-        d_hidden = later + gradient
-        d_n = d_hidden * (1 - z) * (1 - n * n)
-        d_z = d_hidden * (start - n) * z * (1 - z)
-        d_r = d_n * candidate * r * (1 - r)
-        d_gates = jnp.concatenate([d_r, d_z, d_n * r], axis=-1)  # of the recurrent products
-        d_start = d_hidden * z + d_gates @ back
-        return (d_start * keep[:, None], (sum_gates + d_gates, sum_n + d_n)), (d_gates, d_n)
+    def chunk(carry, first):
+        later, sums, of_input, of_recurrent = carry
 
-    def chunk(carry, steps):
-        inner, total = carry
-        x, *steps = steps
-        inner, (d_gates, d_n) = jax.lax.scan(body, inner, tuple(steps), reverse=True)
-        d_r, d_z, d_n = (flat(d) for d in (d_gates[..., :width], d_gates[..., width : 2 * width], d_n))
-        products = [flat(x).T @ d for d in (d_r, d_z, d_n)], flat(steps[2]).T @ flat(d_gates)
-        d_x = sum(d @ kernel.T for d, kernel in zip((d_r, d_z, d_n), weights.input, strict=True))
-        return (inner, jax.tree.map(jnp.add, total, products)), d_x.reshape(x.shape)
+        def cut(leaf):
+            return flat(jax.lax.dynamic_slice_in_dim(leaf, first, size))
 
-    size = _chunk_steps(len(x))
-    cut = jax.tree.map(lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), (x, gradient, keep, start, saved))
-    none = jnp.zeros_like(hidden)
-    sums = jnp.concatenate([none] * 3, axis=-1), none
-    total = [jnp.zeros_like(kernel) for kernel in weights.input], jnp.zeros((width, 3 * width), x.dtype)
-    ((d_hidden, sums), (d_input, d_recurrent)), d_x = jax.lax.scan(chunk, ((none, sums), total), cut, reverse=True)
-    d_r, d_z, d_candidate = jnp.split(column_sums(sums[0]), 3)
+        def body(back, carry):
+            later, of_input, of_recurrent = carry  # of the input products and of the recurrent ones
+            place = size - 1 - back
+            step = first + place
+            start, gated, r, z, n = (_at(leaf, step) for leaf in saved)
+            d_hidden = later + _at(gradient, step)
+            d_n = d_hidden * (1 - z) * (1 - n * n)
+            d_z = d_hidden * (start - n) * z * (1 - z)
+            d_r = d_n * gated * r * (1 - r)
+            of_input, of_recurrent = _put(of_input, place, d_r, d_z, d_n), _put(of_recurrent, place, d_r, d_z, d_n * r)
+            d_start = d_hidden * z + _at(of_recurrent, place) @ to_start
+            return d_start * _at(keep, step)[:, None], of_input, of_recurrent
+
+        later, of_input, of_recurrent = jax.lax.fori_loop(0, size, body, (later, of_input, of_recurrent))
+        found = Sums(
+            input=cut(x).T @ flat(of_input),
+            recurrent=cut(saved.start).T @ flat(of_recurrent),
+            input_bias=column_sums(of_input),
+            recurrent_bias=column_sums(of_recurrent),
+        )
+        d_x = (flat(of_input) @ to_x).reshape(size, *x.shape[1:])
+        return (later, jax.tree.map(jnp.add, sums, found), of_input, of_recurrent), d_x
+
+    none, bias = jnp.zeros((size, rows, 3 * width), x.dtype), jnp.zeros(3 * width, x.dtype)
+    sums = Sums(jnp.zeros((x.shape[-1], 3 * width), x.dtype), jnp.zeros((width, 3 * width), x.dtype), bias, bias)
+    start = jnp.zeros_like(gradient[0]), sums, none, none
+    (d_hidden, sums, *_), d_x = jax.lax.scan(chunk, start, jnp.arange(0, steps, size), reverse=True)
     d_weights = Weights(
-        input=jnp.stack(d_input),
-        input_bias=jnp.stack([d_r, d_z, column_sums(sums[1])]),
-        recurrent=jnp.stack(jnp.split(d_recurrent, 3, axis=-1)),
-        recurrent_bias=d_candidate,
+        input=jnp.stack(jnp.split(sums.input, 3, axis=-1)),
+        input_bias=jnp.stack(jnp.split(sums.input_bias, 3)),
+        recurrent=jnp.stack(jnp.split(sums.recurrent, 3, axis=-1)),
+        recurrent_bias=sums.recurrent_bias[2 * width :],
     )
     return d_weights, d_hidden, d_x.reshape(x.shape), jnp.zeros_like(keep)
 
