@@ -76,12 +76,13 @@ class InputLayer(nn.Module):
         time, agents, batch, size = actions.shape
         kernel, bias = self._folded()
         joint = by_rows(jnp.moveaxis(actions, 1, 2).reshape(time, batch, agents * size), kernel)[:, None]
-        change = own - actions
-        parts = [by_rows(change[:, i], kernel[i * size : (i + 1) * size]) for i in range(agents)]
-        product = joint + jnp.stack(parts, axis=1)
-        if not self.layer_norm:
-            return shifted(product, bias)
-        mean = (actions.sum((1, 3))[:, None] + change.sum(-1)) / self.features
-        squares = (actions * actions).sum((1, 3))[:, None] + (own * own - actions * actions).sum(-1)
-        inverse = _inverse(jnp.maximum(squares / self.features - mean**2, 0.0))
-        return shifted((product - mean[..., None] * kernel.sum(0)) * inverse[..., None], bias)
+        change, blocks = own - actions, list(kernel.reshape(agents, size, -1))
+        if self.layer_norm:
+            mean = (actions.sum((1, 3))[:, None] + change.sum(-1)) / self.features
+            squares = (actions * actions).sum((1, 3))[:, None] + (own * own - actions * actions).sum(-1)
+            inverse = _inverse(jnp.maximum(squares / self.features - mean**2, 0.0))
+            # the mean as one more change, of all columns: a broadcast's gradient would be a sum with a stride
+            change = jnp.concatenate([change, -mean[..., None]], axis=-1)
+            blocks = [jnp.concatenate([block, kernel.sum(0, keepdims=True)]) for block in blocks]
+        product = joint + jnp.stack([by_rows(change[:, i], block) for i, block in enumerate(blocks)], axis=1)
+        return shifted(product * inverse[..., None] if self.layer_norm else product, bias)
