@@ -1,9 +1,9 @@
-"""Finished jobs run again beside their results, and held against them: bit by bit where the machine is the same shape.
+"""Finished jobs run again beside their results, and held against them: bit by bit where code and machine are the same.
 
-On another shape rounding differs, and a training is another draw of the same distribution. There the scores of all
-audited jobs are tested together: under the hypothesis the two runs of a seed can be exchanged, so the signs of the
-differences of their curves' means are free (a sign-flip test, seed by seed). The statistic is the mean difference of a
-job over the root mean square of its differences, absolute, summed over jobs.
+By other code or on another shape of machine rounding differs, and a training is another draw of the same distribution.
+There the scores of all audited jobs are tested together: under the hypothesis the two runs of a seed can be exchanged,
+so the signs of the differences of their curves' means are free (a sign-flip test, seed by seed). The statistic is the
+mean difference of a job over the root mean square of its differences, absolute, summed over jobs.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from gpae.results import aggregate, provenance, schema
 from gpae.results.files import write_whole
 from gpae.results.provenance import Shape
 
-LEVEL = 0.05  # below it the scores of another shape are refused
+LEVEL = 0.05  # below it the scores of another shape or other code are refused
 _ALL_SIGNS = 12  # seeds up to which every sign is tried
 _DRAWS = 4096
 
@@ -36,8 +36,9 @@ _DRAWS = 4096
 class Audit:
     """What came of one job.
 
-    made, now: the shapes on which it was trained and trained again; commit: the code that made it
+    made, now: the shapes on which it was trained and trained again; commit: of the code that made it
     other_shape: in what the shapes of training or evaluation differ; empty where they are the same
+    other_code: whether what computes is not known to be the code that made it
     differs: the first file, column and row that is not the same bit by bit; empty where all is
     apart: [seed] mean of a seed's evaluation curve now minus then
     """
@@ -47,6 +48,7 @@ class Audit:
     now: Shape
     commit: str
     other_shape: str
+    other_code: bool
     differs: str
     apart: np.ndarray
 
@@ -54,7 +56,9 @@ class Audit:
     def verdict(self) -> str:
         if not self.differs:
             return "same bits"
-        return "other shape" if self.other_shape else "other bits"
+        if self.other_shape:
+            return "other shape"
+        return "other code" if self.other_code else "other bits"
 
 
 def finished(params: Params, profile: str, root: Path = Path(".")) -> list[Job]:
@@ -100,6 +104,7 @@ def _again(job: Job, root: Path, scratch: Path) -> Audit:
         now=provenance.shape(now["training"]),
         other_shape=made.differs(provenance.shape(now["training"]))
         or provenance.shape(about).differs(provenance.shape(now)),
+        other_code=any(then.get("code") != provenance.code() for then in (about, about.get("training") or {})),
         commit=str(about.get("git_commit", "unknown")),
         differs=next(filter(None, differs), ""),
         apart=_curves(job, new) - _curves(job, old),
@@ -150,19 +155,20 @@ def exchangeable(apart: Sequence[np.ndarray]) -> float:
 
 def told(audits: Sequence[Audit]) -> tuple[Table, bool, list[str]]:
     """A row a job, whether the results stand, and what is to be said of them."""
-    shown = ["method", "task", "seeds", "verdict", "made on", "other shape", "mean score apart"]
+    shown = ["method", "task", "seeds", "verdict", "made on", "other shape", "commit", "mean score apart"]
     table = Table(*shown)
     for row in _rows(audits)[shown].itertuples(index=False):
         table.add_row(*row)
     wrong = [one for one in audits if one.verdict == "other bits"]
-    other = [one.apart for one in audits if one.verdict == "other shape"]
+    other = [one.apart for one in audits if one.verdict in ("other shape", "other code")]
     p = exchangeable(other) if other else 1.0
     lines = [f"{sum(one.verdict == 'same bits' for one in audits)} of {len(audits)} jobs have the same bits"]
-    lines += [f"{one.job.selector}: other bits on the same shape: {one.differs}" for one in wrong]
+    lines += [f"{one.job.selector}: other bits by the same code on the same shape: {one.differs}" for one in wrong]
     if other:
         seeds = sum(len(values) for values in other)
         lines.append(
-            f"{len(other)} jobs, {seeds} seeds on another shape: p = {p:.3g} that their scores are exchangeable"
+            f"{len(other)} jobs, {seeds} seeds by other code or on another shape: "
+            f"p = {p:.3g} that their scores are exchangeable"
         )
     return table, not wrong and p >= LEVEL, lines
 

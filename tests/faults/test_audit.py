@@ -1,7 +1,9 @@
 """`gpae audit` on real results: the same bits, a result that was tampered with, and the test for other machines."""
 
+import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -51,22 +53,38 @@ def test_nothing_to_audit_is_told(lab):
 def audited(whole, apart, **changes) -> audit.Audit:
     _, about = schema.read(whole.at(whole.job.evaluation), schema.EVALUATION)
     shape = provenance.shape(about)
-    one = audit.Audit(whole.job, shape, shape, "abc", "", "metrics: entropy, row 0: 1 then, 2 now", np.asarray(apart))
+    difference = "metrics: entropy, row 0: 1 then, 2 now"
+    one = audit.Audit(whole.job, shape, shape, "abc", "", False, difference, np.asarray(apart))
     return replace(one, **changes)
 
 
-def test_other_bits_stand_on_another_shape_alone(whole):
+def test_other_bits_stand_on_another_shape_or_by_other_code_alone(whole):
     here = audited(whole, [0.0, 0.1])
     assert here.verdict == "other bits" and not audit.told([here])[1]
-    there = replace(here, other_shape="cores 2, not 1")
-    assert there.verdict == "other shape" and audit.told([there])[1]
-    assert "p = 1" in audit.told([there])[2][-1]
+    there, then = replace(here, other_shape="cores 2, not 1"), replace(here, other_code=True)
+    assert (there.verdict, then.verdict) == ("other shape", "other code")
+    for one in (there, then):
+        assert audit.told([one])[1] and "p = 1" in audit.told([one])[2][-1]
+    assert replace(then, differs="").verdict == "same bits"
+
+
+def test_the_code_that_computes_has_a_digest(whole, tmp_path, monkeypatch):
+    _, about = schema.read(whole.at(whole.job.evaluation), schema.EVALUATION)
+    assert about["code"] == about["training"]["code"] == provenance.code() != ""
+    package = tmp_path / "gpae"
+    shutil.copytree(Path(provenance.__file__).parents[1], package)
+    monkeypatch.setattr(provenance, "__file__", str(package / "results" / "provenance.py"))
+    assert provenance.code() == about["code"]
+    (package / "results" / "tables.py").write_text("")  # computes no training
+    assert provenance.code() == about["code"]
+    (package / "networks" / "gru.py").write_text("")
+    assert provenance.code() != about["code"]
 
 
 def test_scores_that_are_all_lower_are_refused(whole):
     lower = [audited(whole, [-3.0, -2.0, -4.0], other_shape="device A, not B") for _ in range(4)]
     _, stands, lines = audit.told(lower)
-    assert not stands and "4 jobs, 12 seeds on another shape: p = 0.00" in lines[-1]
+    assert not stands and "4 jobs, 12 seeds by other code or on another shape: p = 0.00" in lines[-1]
 
 
 def test_the_test_refuses_no_more_than_its_level():

@@ -1,5 +1,6 @@
 """Where a result came from: code, versions, machine. Written into the results' Parquet, never found out again later."""
 
+import hashlib
 import os
 import platform
 import resource
@@ -17,6 +18,7 @@ from gpae.plan import Job
 PACKAGES = ("gpae", "jax", "jaxlib", "flax", "optax", "jaxmarl", "brax", "numpy")
 COMPUTING = PACKAGES[1:]
 SETTINGS = ("XLA_FLAGS", "NPROC", "JAX_THREEFRY_PARTITIONABLE")  # of gpae.runtime, that bits depend on
+COMPUTE = ("advantages", "algorithms", "environments", "networks", "training")  # of the package, and its runtime.py
 PINNED = ("src", "params", "pyproject.toml", "uv.lock")  # what a result depends on; a new result is no local change
 
 
@@ -36,6 +38,16 @@ def commit(source: Path) -> tuple[str, bool | None]:
         return _git(top, "rev-parse", "HEAD"), bool(_git(top, "status", "--porcelain", "--", *PINNED))
     except (OSError, subprocess.SubprocessError):
         return "unknown", None
+
+
+def code() -> str:
+    """A digest of the package's files that compute a training or an evaluation; others leave a result's bits alone."""
+    package = Path(__file__).parents[1]
+    files = [package / "runtime.py", *(file for name in COMPUTE for file in (package / name).rglob("*"))]
+    found = hashlib.sha256()
+    for file in sorted(file for file in files if file.suffix in (".py", ".yaml")):
+        found.update(f"{file.relative_to(package)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()[:16]
 
 
 def _version(package: str) -> str:
@@ -62,6 +74,7 @@ def machine() -> dict[str, Any]:
     return {
         "git_commit": revision,
         "git_dirty": dirty,
+        "code": code(),
         "versions": {package: _version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "system": platform.platform(),
