@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gpae.networks import input_layer
 from gpae.networks.input_layer import InputLayer
 
 TIME, AGENTS, BATCH, WIDTH = 3, 4, 5, 6
@@ -49,9 +50,11 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("few", [0, input_layer.FEW], ids=["in parts", "whole"])
 @pytest.mark.parametrize("layer_norm", [True, False])
 @pytest.mark.parametrize("case", CASES)
-def test_values_and_gradients_are_flaxs(case, layer_norm):
+def test_values_and_gradients_are_flaxs(case, layer_norm, few, monkeypatch):
+    monkeypatch.setattr(input_layer, "FEW", few)
     features, method, arguments, written_out = CASES[case]
     layer = InputLayer(features, WIDTH, layer_norm)
     params = layer.init(jax.random.PRNGKey(0), *arguments, method=method)

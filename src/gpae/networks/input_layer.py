@@ -17,6 +17,8 @@ from flax.linen.linear import default_kernel_init
 from gpae.networks.layer_norm import EPSILON
 from gpae.networks.rows import by_rows, shifted
 
+FEW = 32  # features of a joint action, up to which each agent's own is multiplied whole: that takes fewer passes
+
 
 def _inverse(squares: jax.Array) -> jax.Array:
     """1 / deviation, from the mean squared deviation."""
@@ -74,6 +76,10 @@ class InputLayer(nn.Module):
         own: [T, N, B, A]. Returns [T, N, B, W].
         """
         time, agents, batch, size = actions.shape
+        if self.features <= FEW:
+            others = jnp.broadcast_to(jnp.moveaxis(actions, 1, 2)[:, None], (time, agents, batch, agents, size))
+            seen = jnp.where(jnp.eye(agents, dtype=bool)[:, None, :, None], own[..., None, :], others)
+            return self(seen.reshape(time, agents, batch, agents * size))
         kernel, bias = self._folded()
         joint = by_rows(jnp.moveaxis(actions, 1, 2).reshape(time, batch, agents * size), kernel)[:, None]
         change, blocks = own - actions, list(kernel.reshape(agents, size, -1))
