@@ -1,5 +1,6 @@
 """A folder in which the real pipeline runs at toy size, through its commands, and is looked at after every fault."""
 
+import glob
 import os
 import random
 import shutil
@@ -148,6 +149,10 @@ class Lab:
                 found[path.name] = schema.read(path, kind)[0].to_csv()
         return found
 
+    def seen(self, pattern: str) -> set[str]:
+        """What lies in the profile's folder now; glob passes over a folder that a running command takes away."""
+        return set(glob.glob(pattern, root_dir=self.at(f"artifacts/{PROFILE}"), include_hidden=True))
+
     def leftovers(self) -> list[Path]:
         """Hidden files and folders of commands that were killed."""
         return [path for path in self.at("artifacts").rglob(".*") if path.name.rsplit(".", 1)[-1].isdecimal()]
@@ -185,8 +190,8 @@ def kill(lab: Lab, step: str, rng: random.Random, seconds: float) -> str:
     """Starts a step and kills it: at a moment, or at any time within `seconds`. How; empty where it ended before."""
     process, began = lab.start(*lab.command(step)), time.monotonic()
     moment = rng.choice(MOMENTS[step]) if rng.random() < 0.7 else ""
-    before, until = set(_seen(lab, moment)), began + rng.uniform(0, seconds)
-    while process.poll() is None and (not set(_seen(lab, moment)) - before if moment else time.monotonic() < until):
+    before, until = lab.seen(moment), began + rng.uniform(0, seconds)
+    while process.poll() is None and (not lab.seen(moment) - before if moment else time.monotonic() < until):
         time.sleep(0.0005)
     time.sleep(rng.uniform(0, 0.004))
     if process.poll() is None:
@@ -198,7 +203,3 @@ def kill(lab: Lab, step: str, rng: random.Random, seconds: float) -> str:
         return f"at {moment}" if moment else "at any time"
     assert process.returncode == 0, error
     return ""
-
-
-def _seen(lab: Lab, moment: str) -> list[Path]:
-    return list(lab.at(f"artifacts/{PROFILE}").glob(moment)) if moment else []

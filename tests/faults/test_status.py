@@ -70,7 +70,7 @@ def test_the_benchmarks_serve_where_nothing_is_finished(tmp_path):
 
 def test_a_training_under_way_and_one_that_was_killed(whole, lab):
     process = lab.start(*lab.command("train"))
-    while not list(lab.at(f"artifacts/{PROFILE}/unfinished").glob("*/*/*/state/8")) and process.poll() is None:
+    while not lab.seen("unfinished/*/*/*/state/8") and process.poll() is None:
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGSTOP)
     one = status.progress(lab.job, lab.folder)

@@ -1,5 +1,6 @@
 """A copy of this repository in which snakemake, dvc and make run for real."""
 
+import glob
 import os
 import re
 import shutil
@@ -70,6 +71,10 @@ class Tree:
         text = (self.folder / path).read_text()
         assert text.count(old) == 1, f"{path}: {old!r}"
         (self.folder / path).write_text(text.replace(old, new))
+
+    def seen(self, pattern: str) -> set[str]:
+        """What lies here now; glob passes over a folder that a running command takes away."""
+        return set(glob.glob(pattern, root_dir=self.folder))
 
     def times(self, pattern: str) -> dict[str, int]:
         """When each file was last written."""

@@ -1,5 +1,6 @@
 """A workspace of its own for a test: the committed params/, a small profile, the shared compilation cache."""
 
+import glob
 import os
 import shutil
 import signal
@@ -97,7 +98,7 @@ class Workspace:
         return process.returncode
 
     def states(self) -> list[str]:
-        return sorted(path.name for path in self.job.unfinished.glob("state/*") if path.name.isdigit())
+        return sorted(filter(str.isdigit, glob.glob("*", root_dir=self.job.unfinished / "state")))
 
 
 @pytest.fixture
