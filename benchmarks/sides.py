@@ -145,7 +145,6 @@ def limit(request: dict) -> dict[str, float]:
 
     request: task
     """
-    import jax
     import jax.numpy as jnp
 
     from benchmarks import products
@@ -153,11 +152,13 @@ def limit(request: dict) -> dict[str, float]:
 
     job = job_of(request["task"])
     trainer = Trainer(job)
-    state = jax.eval_shape(trainer.init, jnp.asarray(job.seeds, jnp.int32))
-    lane = jax.eval_shape(trainer._apart, state)[0]
-    after, held, _ = jax.eval_shape(trainer._begin, lane)
-    total = products.operations(trainer._begin, lane)
-    total += sum(products.operations(fit, after.learner, held) for fit in trainer._fits)
+    lane = trainer._apart(trainer.init(jnp.asarray(job.seeds, jnp.int32)))[0]
+    rolling = lane.key, lane.learner, lane.runner
+    _, rollout, _, _, learn_key = trainer._roll(*rolling)
+    holding = learn_key, lane.learner, rollout
+    total = products.operations(trainer._roll, *rolling) + products.operations(trainer._hold, *holding)
+    learner, held, *_ = trainer._hold(*holding)
+    total += sum(products.operations(fit, learner, held) for fit in trainer._fits.values())
     return {"cpu": total / products.rate(repeats=3)}
 
 

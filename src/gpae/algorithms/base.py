@@ -38,12 +38,14 @@ class Algorithm(Protocol):
     fresh_windows: whether every window begins with new episodes
     fits: the gradient steps of an update, in parts of which none needs what another one gives, so that they may run at
         the same time
+    acting: the fit after which `explore` can be asked, whatever the others give; empty: not before all of them
     """
 
     hidden_size: int
     critic_hidden_size: int
     fresh_windows: bool
     fits: Mapping[str, Fit]
+    acting: str
 
     def init(self, key: jax.Array) -> State:
         """Fresh parameters, without a replay."""
@@ -59,6 +61,9 @@ class Algorithm(Protocol):
 
     def networks(self, state: State) -> dict[str, Any]:
         """The parameters that an evaluation point keeps, as `actor` and `critic`."""
+
+    def asked_of(self, rollout: Rollout) -> Rollout:
+        """What `hold` reads of a rollout."""
 
     def hold(self, key: jax.Array, state: State, rollout: Rollout) -> tuple[State, Held, jax.Array, Metrics]:
         """The part of an update that comes before its gradient steps.

@@ -32,6 +32,7 @@ class Competition:
     """
 
     fresh_windows = False
+    acting = ""
 
     def __init__(self, spec: Spec, learners: Sequence[Algorithm]):
         sizes = [(learner.hidden_size, learner.critic_hidden_size) for learner in learners]
@@ -85,6 +86,9 @@ class Competition:
             critic_hidden=window.critic_hidden[own],
         )
         return Rollout(window, jax.tree.map(lambda leaf: leaf[:, own], rollout.policies), rollout.states)
+
+    def asked_of(self, rollout: Rollout) -> Rollout:
+        return rollout._replace(states=None)
 
     def hold(self, key: jax.Array, state: Both, rollout: Rollout) -> tuple[Both, Both, jax.Array, Metrics]:
         """As of Algorithm; metrics are each learner's, and `reward`, its team's mean a step."""

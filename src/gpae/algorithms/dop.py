@@ -70,6 +70,7 @@ class Dop:
 
     # A sampled window is unrolled from an empty hidden state: right at the beginning of an episode only.
     fresh_windows = True
+    acting = "actor"
     critic_hidden_size = 0
 
     def __init__(self, environment: Viewable, method: DopMethod, learner: DopLearner, network: Network, updates: int):
@@ -171,6 +172,9 @@ class Dop:
     @property
     def fits(self) -> dict[str, Fit]:
         return {"actor": self._fit_actor, "critic": self._fit_critic}
+
+    def asked_of(self, rollout: Rollout) -> Rollout:
+        return rollout._replace(policies=None)
 
     def hold(self, key: jax.Array, state: DopState, rollout: Rollout):
         window = rollout.window

@@ -68,6 +68,7 @@ class PolicyGradient:
     """
 
     fresh_windows = False
+    acting = "actor"
 
     def __init__(
         self, environment: Environment, method: PolicyGradientMethod, learner: Learner, network: Network, updates: int
@@ -207,6 +208,9 @@ class PolicyGradient:
     def fits(self) -> dict[str, Fit]:
         reward_model = {"reward_model": self._fit_reward_model} if self.reward_model else {}
         return {"actor": self._fit_actor, "critic": self._fit_critic} | reward_model
+
+    def asked_of(self, rollout: Rollout) -> Rollout:
+        return rollout._replace(states=None)
 
     def hold(self, key: jax.Array, state: LearnerState, rollout: Rollout):
         freeze_key, reward_key, epoch_key = jax.random.split(key, 3)

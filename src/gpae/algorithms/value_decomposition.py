@@ -56,6 +56,7 @@ class ValueDecomposition:
 
     # A sampled window is unrolled from an empty hidden state: right at the beginning of an episode only.
     fresh_windows = True
+    acting = "values"
     critic_hidden_size = 0
 
     def __init__(
@@ -161,6 +162,9 @@ class ValueDecomposition:
     @property
     def fits(self) -> dict[str, Fit]:
         return {"values": self._fit}
+
+    def asked_of(self, rollout: Rollout) -> Rollout:
+        return rollout._replace(policies=None)
 
     def hold(self, key: jax.Array, state: ValueState, rollout: Rollout):
         buffer = self.buffer.add(state.buffer, rollout)

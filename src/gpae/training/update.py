@@ -1,7 +1,8 @@
-"""One update of a block of seeds: rollout and estimation, then the gradient steps, as jitted programs.
+"""One update of a block of seeds: rollout, estimation, gradient steps, as jitted programs.
 
 A lane is a seed by itself, or on an accelerator all seeds side by side. Its programs run in turn, but for an
 algorithm's fits, which need nothing of each other: with several threads these run at the same time, and so do lanes.
+A thread that would have nothing to do collects a lane's next rollout as soon as the acting network has been fitted.
 Every thread runs the same programs, so the bits do not depend on how many there are.
 """
 
@@ -9,12 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gpae.algorithms.base import Algorithm, Held, Metrics, State, joined
+from gpae.algorithms.base import Algorithm, Metrics, State, joined
 from gpae.algorithms.competition import Competition
 from gpae.algorithms.dop import Dop
 from gpae.algorithms.policy_gradient import PolicyGradient
@@ -71,47 +72,54 @@ class Trainer:
         # one seed after the other on a CPU, whose batched matrix products are slow
         self.side_by_side = axis == "vmap" or (axis == "auto" and jax.default_backend() != "cpu")
         over = jax.vmap if self.side_by_side else lambda function: function
-        self._begin = jax.jit(over(self._begin_one), donate_argnums=0)
-        self._fits = [jax.jit(over(fit)) for fit in self.algorithm.fits.values()]
+        self._roll = jax.jit(over(self._roll_one))
+        self._hold = jax.jit(over(self.algorithm.hold), donate_argnums=1)
+        self._fits = {name: jax.jit(over(fit)) for name, fit in self.algorithm.fits.items()}
         self._collect = jax.jit(self._collect_one)  # in programs, so that an environment is traced once for all of them
         quickly = partial(jax.jit, compiler_options=QUICKLY)
         self._apart, self._together = quickly(self._lanes), quickly(self._stacked)
         self.init = quickly(jax.vmap(self._init_one) if self.side_by_side else partial(jax.lax.map, self._init_one))
         self._pool = ThreadPoolExecutor(threads)
+        self._ahead: tuple[TrainState | None, dict[int, Future]] = None, {}  # rollouts that go on from this very state
 
     def update(self, state: TrainState) -> tuple[TrainState, Metrics]:
-        """One update of every seed; metrics [seed]."""
-        begun, fitted = {}, {}
+        """One update of every seed, which takes over the memory of `state`; metrics [seed]."""
+        lanes = [_Lane(self, lane) for lane in self._apart(state)]
+        source, begun = self._ahead
+        begun = begun if source is state else {}
+        running = {future: lanes[i].rolled for i, future in begun.items()}
         # a lane's fits before the next lane's rollout, so that few lanes hold their windows at a time
-        ready = deque((i, partial(self._begin, lane)) for i, lane in enumerate(self._apart(state)))
-        running: dict[Future, int] = {}
-        while ready or running:
-            while ready and len(running) < self.threads:
-                i, program = ready.popleft()
-                running[self._pool.submit(_finished, program)] = i
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                i = running.pop(done)
-                if i in begun:
-                    fitted[i].append(done.result())
+        ready = deque(lane.roll for i, lane in enumerate(lanes) if i not in begun)
+        ahead: dict[int, Future] = {}
+        while not all(lane.done for lane in lanes):
+            while len(running) < self.threads:
+                if ready:
+                    program, then = ready.popleft()
+                    running[self._pool.submit(_finished, program)] = then
                     continue
-                after, held, metrics = done.result()
-                begun[i], fitted[i] = (after, metrics), []
-                ready.extendleft((i, partial(fit, after.learner, held)) for fit in reversed(self._fits))
-        ends = []
-        for i, (after, metrics) in sorted(begun.items()):
-            learner, metrics = joined(after.learner, metrics, fitted[i])
-            ends.append((after._replace(learner=learner), metrics))
-        return self._together(ends)
+                i = next((i for i, lane in enumerate(lanes) if lane.acting and i not in ahead), None)
+                if i is None:
+                    break
+                ahead[i] = self._pool.submit(_finished, lanes[i].after().roll[0])
+                running[ahead[i]] = lambda rolled: []
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                ready.extendleft(reversed(running.pop(done)(done.result())))
+        ends = [lane.after() for lane in lanes]
+        after = self._together([(end.state, end.metrics) for end in ends])
+        self._ahead = after[0], ahead
+        return after
 
     def shapes(self) -> tuple[TrainState, Metrics]:
         """Of a state and of an update's metrics."""
-
         state = jax.eval_shape(self.init, jnp.asarray(self.job.seeds, jnp.int32))
-        lanes = jax.eval_shape(self._apart, state)
-        after, held, metrics = jax.eval_shape(self._begin, lanes[0])
-        fitted = [jax.eval_shape(fit, after.learner, held) for fit in self._fits]
-        learner, metrics = joined(after.learner, metrics, fitted)
-        return jax.eval_shape(self._together, [(after._replace(learner=learner), metrics)] * len(lanes))
+        parts = jax.eval_shape(self._apart, state)
+        lane = _Lane(self, parts[0])
+        ready = [lane.roll]
+        while ready:
+            program, then = ready.pop()
+            ready += then(jax.eval_shape(program))
+        end = lane.after()
+        return jax.eval_shape(self._together, [(end.state, end.metrics)] * len(parts))
 
     def _lanes(self, state: TrainState) -> list[TrainState]:
         if self.side_by_side:
@@ -139,13 +147,61 @@ class Trainer:
         act, steps = self.algorithm.explore(learner), self.job.learner.rollout_steps
         return collect(self.environment, act, key, runner, steps)
 
-    def _begin_one(self, state: TrainState) -> tuple[TrainState, Held, Metrics]:
-        """The part of an update before its gradient steps: the state, what they hold fixed, and the metrics so far."""
-        key, rollout_key, learn_key = jax.random.split(state.key, 3)
-        runner, rollout, episodes = self._collect(rollout_key, state.learner, state.runner)
-        learner, held, hidden, metrics = self.algorithm.hold(learn_key, state.learner, rollout)
-        metrics |= {name: value.astype(jnp.float32) for name, value in episodes.items()}
-        return TrainState(learner, runner._replace(critic_hidden=hidden), key), held, metrics
+    def _roll_one(self, key: jax.Array, learner: State, runner: Runner):
+        """The runner after a rollout, what the learner needs of it, its metrics, the keys of the next and of `hold`."""
+        key, rollout_key, learn_key = jax.random.split(key, 3)
+        runner, rollout, episodes = self._collect(rollout_key, learner, runner)
+        metrics = {name: value.astype(jnp.float32) for name, value in episodes.items()}
+        return runner, self.algorithm.asked_of(rollout), metrics, key, learn_key
+
+
+Step = tuple[Callable[[], Any], Callable[[Any], list]]  # a program, and what gives from its result the steps after it
+
+
+class _Lane:
+    """A lane on its way through an update: its rollout, what its fits hold fixed, its fits."""
+
+    def __init__(self, trainer: Trainer, state: TrainState):
+        self.trainer, self.state = trainer, state
+        self.metrics: Metrics = {}
+        self.fitted: dict[str, tuple] = {}
+
+    @property
+    def roll(self) -> Step:
+        state = self.state
+        return partial(self.trainer._roll, state.key, state.learner, state.runner), self.rolled
+
+    def rolled(self, result) -> list[Step]:
+        runner, rollout, self.metrics, key, learn_key = result
+        learner, self.state = self.state.learner, TrainState(None, runner, key)
+        return [(partial(self.trainer._hold, learn_key, learner, rollout), self._held)]
+
+    def _held(self, result) -> list[Step]:
+        learner, held, hidden, metrics = result
+        self.metrics = metrics | self.metrics
+        self.state = self.state._replace(learner=learner, runner=self.state.runner._replace(critic_hidden=hidden))
+        return [(partial(fit, learner, held), partial(self._fitted, name)) for name, fit in self.trainer._fits.items()]
+
+    def _fitted(self, name: str, result) -> list[Step]:
+        self.fitted[name] = result
+        return []
+
+    @property
+    def done(self) -> bool:
+        return len(self.fitted) == len(self.trainer._fits)
+
+    @property
+    def acting(self) -> bool:
+        """The acting network has been fitted."""
+        return self.trainer.algorithm.acting in self.fitted
+
+    def after(self) -> "_Lane":
+        """With what has been fitted so far."""
+        fitted = [self.fitted[name] for name in self.trainer._fits if name in self.fitted]
+        learner, metrics = joined(self.state.learner, self.metrics, fitted)
+        after = _Lane(self.trainer, self.state._replace(learner=learner))
+        after.metrics = metrics
+        return after
 
 
 def _finished(program: Callable):
