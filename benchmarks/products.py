@@ -7,18 +7,28 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 
-def operations(function: Callable, *arguments) -> int:
+def operations(function: Callable, *arguments, turns: float | None = None) -> float:
     """Floating-point operations of a call's matrix products, two an entry and row; nothing runs.
 
-    arguments: arrays or their shapes
-    Raises ValueError for a product in a loop of unknown length.
+    arguments: arrays or their shapes; turns: of every loop whose length is known only when it runs, in the mean
+    Raises ValueError for a product in such a loop where `turns` is not given.
     """
     import jax
 
-    return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
+    return _count(jax.make_jaxpr(function)(*arguments).jaxpr, turns)
 
 
-def _count(jaxpr) -> int:
+def chunks(window, frozen) -> float:
+    """The turns of the loops of `gpae.networks.ragged` in a policy's epoch over this batch, mean of its tiles."""
+    from gpae.algorithms.choosing import rows_of
+    from gpae.networks.gru import divisor
+    from gpae.networks.ragged import CHUNK_STEPS
+
+    size = divisor(len(window.reward), CHUNK_STEPS)
+    return float(np.ceil(np.asarray(rows_of(window, frozen, 1).steps) / size).mean())
+
+
+def _count(jaxpr, turns: float | None) -> float:
     total = 0
     for equation in jaxpr.eqns:
         name, settings = equation.primitive.name, equation.params
@@ -27,9 +37,12 @@ def _count(jaxpr) -> int:
             length = math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
             total += 2 * length * equation.outvars[0].aval.size
             continue
-        parts = [_count(inner) for inner in _inner(settings)]
+        parts = [_count(inner, turns) for inner in _inner(settings)]
         if name == "while" and any(parts):
-            raise ValueError("a matrix product in a loop of unknown length")
+            if turns is None:
+                raise ValueError("a matrix product in a loop of unknown length")
+            total += turns * sum(parts)
+            continue
         total += settings["length"] * sum(parts) if name == "scan" else max(parts, default=0)
     return total
 

@@ -158,7 +158,8 @@ def limit(request: dict) -> dict[str, float]:
     holding = learn_key, lane.learner, rollout
     total = products.operations(trainer._roll, *rolling) + products.operations(trainer._hold, *holding)
     learner, held, *_ = trainer._hold(*holding)
-    total += sum(products.operations(fit, learner, held) for fit in trainer._fits.values())
+    turns = products.chunks(held.window, held.frozen)
+    total += sum(products.operations(fit, learner, held, turns=turns) for fit in trainer._fits.values())
     return {"cpu": total / products.rate(repeats=3)}
 
 

@@ -46,15 +46,11 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
 
     found = estimated(window, log_prob, value)
     frozen = Frozen(log_prob, features, value[:-1], found.advantage, found.target, found.weight)
-    losses = {"actor": algorithm._actor_loss, "critic": algorithm._critic_loss}
 
     def epochs():
         def both(networks):
-            steps = (key, (window, frozen), settings.epochs, settings.minibatches)
-            return [
-                descent.descend(loss, algorithm.optimisers[name], trained, *steps)[0]
-                for (name, loss), trained in zip(losses.items(), networks, strict=True)
-            ]
+            named = zip(("actor", "critic"), networks, strict=True)
+            return [algorithm._descend(name, trained, key, (window, frozen))[0] for name, trained in named]
 
         return jax.jit(both)
 
@@ -76,7 +72,8 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
         _row(f"{method}, CPU seconds of {part}", task, job.environments, times, whole, share=True)
         for part, times in taken.items()
     ]
-    rows.append(_rate(method, task, products.operations(run, networks), log_prob.size, by_rows[pinned], repeats))
+    operations = products.operations(run, networks, turns=products.chunks(window, frozen))
+    rows.append(_rate(method, task, operations, log_prob.size, by_rows[pinned], repeats))
     untiled = float(np.median(by_rows[TILE_ROWS[-1]]))
     rows += [
         _row(f"{method}, CPU seconds of {job.learner.epochs} epochs, by rows a tile", task, size, times, untiled)
@@ -85,7 +82,7 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     return rows
 
 
-def _rate(method, task, operations: int, samples: int, times: list[float], repeats: int) -> dict:
+def _rate(method, task, operations: float, samples: int, times: list[float], repeats: int) -> dict:
     """GFLOP/s of the epochs' matrix products against those of one large product."""
     peak = products.rate(repeats) / 1e9
     row = _row(f"{method}, GFLOP/s of the epochs against a matrix product", task, samples, times, peak)

@@ -70,7 +70,7 @@ def test_each_learns_in_its_turn_and_counts_by_what_the_ones_before_changed():
 
     @jax.jit
     def turn(trained, key, window, frozen):
-        return algorithm._descend("actor", algorithm._actor_loss, trained, key, (window, frozen))[0]
+        return algorithm._descend("actor", trained, key, (window, frozen))[0]
 
     def after(compound: bool):
         trained, ratio = learner.actor, 1.0

@@ -29,9 +29,10 @@ def test_a_loop_counts_as_often_as_it_runs_and_a_choice_as_its_dearest_branch():
     assert products.operations(choice, X) == 2 * ONE
 
 
-def test_a_loop_of_unknown_length_is_refused():
+def test_a_loop_of_unknown_length_counts_as_often_as_told_and_is_refused_else():
     def loop(x):
         return jax.lax.while_loop(lambda x: x.sum() > 0, lambda x: x @ W, x)
 
+    assert products.operations(loop, X, turns=2.5) == 2.5 * ONE
     with pytest.raises(ValueError, match="unknown length"):
         products.operations(loop, X)

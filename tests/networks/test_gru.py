@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpae.networks.gru import GRU, Weights, _chunk_steps, gru
+from gpae.networks.gru import GRU, Weights, chunk_steps, gru
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_states_are_those_of_flax():
 
 @pytest.mark.parametrize(("time", "chunk"), [(7, 7), (36, 12), (17, 1)])
 def test_gradients_are_those_of_flax(time, chunk):
-    assert _chunk_steps(time) == chunk
+    assert chunk_steps(time) == chunk
     weights, hidden, x, keep = drawn(time)
     pull = jnp.asarray(np.random.default_rng(1).normal(size=(time, 5, 4)))
 

@@ -16,8 +16,20 @@ from gpae.algorithms.window import ENVIRONMENT_AXIS, Frozen, Window, frozen_axes
 # Agents x environments of a tile: their activations fit the cache. docs/performance.md compares 16 to 640.
 CPU_TILE_ROWS = 64
 
+Metrics = dict[str, jax.Array]
 # (parameters, window, frozen, samples) -> (a sum over the window's samples / samples, metrics made alike)
-Loss = Callable[[Any, Window, Frozen, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+Loss = Callable[[Any, Window, Frozen, jax.Array], tuple[jax.Array, Metrics]]
+
+
+class Tiling(NamedTuple):
+    """How a batch is gone through.
+
+    cut: ((window, frozen), minibatches of environments) -> tiles, leaves [minibatch, tile, ...]
+    gradient: (parameters, a tile, samples) -> ((a sum over the tile's samples / samples, metrics made alike), gradient)
+    """
+
+    cut: Callable[[tuple[Window, Frozen], int], Any]
+    gradient: Callable[[Any, Any, jax.Array], tuple[tuple[jax.Array, Metrics], Any]]
 
 
 class Trained(NamedTuple):
@@ -36,15 +48,29 @@ def tile_count(agents: int, environments: int) -> int:
     return environments // size
 
 
-def _step(loss: Loss, optimiser, trained: Trained, batch, samples) -> tuple[Trained, dict[str, jax.Array]]:
-    """One gradient step; batch: (Window, Frozen) with a leading tile axis."""
+def by_environments(loss: Loss) -> Tiling:
+    """Tiles of whole environments."""
+
+    def cut(batch, minibatches):
+        window, frozen = batch
+        _, agents, environments = window.log_prob.shape
+        count = tile_count(agents, environments // minibatches)
+        parts = tiles(batch, (ENVIRONMENT_AXIS, frozen_axes(frozen)), minibatches * count)
+        return jax.tree.map(lambda leaf: leaf.reshape(minibatches, count, *leaf.shape[1:]), parts)
+
     gradient = jax.value_and_grad(loss, has_aux=True)
+    return Tiling(cut, lambda params, tile, samples: gradient(params, *tile, samples))
+
+
+def _step(tiling: Tiling, optimiser, trained: Trained, batch, samples) -> tuple[Trained, Metrics]:
+    """One gradient step; batch: with a leading tile axis."""
+    gradient = tiling.gradient
     first = jax.tree.map(lambda leaf: leaf[0], batch)
-    shapes = jax.eval_shape(lambda tile: gradient(trained.params, *tile, samples), first)
+    shapes = jax.eval_shape(lambda tile: gradient(trained.params, tile, samples), first)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
     def add(total, tile):
-        return jax.tree.map(jnp.add, total, gradient(trained.params, *tile, samples)), None
+        return jax.tree.map(jnp.add, total, gradient(trained.params, tile, samples)), None
 
     ((_, metrics), gradients), _ = jax.lax.scan(add, zeros, batch)
     updates, state = optimiser.update(gradients, trained.optimiser, trained.params)
@@ -53,36 +79,31 @@ def _step(loss: Loss, optimiser, trained: Trained, batch, samples) -> tuple[Trai
 
 
 def descend(
-    loss: Loss,
+    tiling: Tiling,
     optimiser: optax.GradientTransformation,
     trained: Trained,
     key: jax.Array,
     batch: tuple[Window, Frozen],
     epochs: int,
     minibatches: int,
-) -> tuple[Trained, dict[str, jax.Array]]:
+) -> tuple[Trained, Metrics]:
     """`epochs` times through the batch, in `minibatches` of environments; also the mean of what the steps saw."""
     window, frozen = batch
     time, agents, environments = window.log_prob.shape
-    count = tile_count(agents, environments // minibatches)
     axes = (ENVIRONMENT_AXIS, frozen_axes(frozen))
     samples = jnp.sum(frozen.weight) * (time * agents) / minibatches
     if frozen.active is not None:
         samples = jnp.maximum(jnp.sum(frozen.active * frozen.weight), 1.0) / minibatches
 
-    def cut(batch):
-        """Leaves [minibatch, tile, ...]."""
-        parts = tiles(batch, axes, minibatches * count)
-        return jax.tree.map(lambda leaf: leaf.reshape(minibatches, count, *leaf.shape[1:]), parts)
-
-    whole = cut(batch) if minibatches == 1 else None
+    whole = tiling.cut(batch, 1) if minibatches == 1 else None
 
     def shuffled(key):
         order = jax.random.permutation(key, environments)
-        return cut(jax.tree.map(lambda leaf, axis: jnp.take(leaf, order, axis=axis), batch, axes))
+        taken = jax.tree.map(lambda leaf, axis: jnp.take(leaf, order, axis=axis), batch, axes)
+        return tiling.cut(taken, minibatches)
 
     def step(trained, batch):
-        return _step(loss, optimiser, trained, batch, samples)
+        return _step(tiling, optimiser, trained, batch, samples)
 
     def epoch(trained, key):
         return jax.lax.scan(step, trained, shuffled(key) if whole is None else whole)

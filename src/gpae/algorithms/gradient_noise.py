@@ -49,7 +49,8 @@ def gradients(algorithm: PolicyGradient, key: jax.Array, networks: dict, rollout
             window, frozen = part
             seen = window.view.observation[:-1], window.view.available[:-1], window.begins[:-1]
             policies, _ = algorithm.actor.apply(params, window.actor_hidden, *seen)
-            return losses.surrogate(algorithm.learner, policies, window, frozen, jnp.float32(1.0))[0]
+            taken = window.action, window.log_prob
+            return losses.surrogate(algorithm.learner, policies, *taken, frozen, jnp.float32(1.0))[0]
 
         return jax.grad(loss)(networks["actor"])
 

@@ -5,23 +5,25 @@ import jax.numpy as jnp
 import optax
 
 from gpae.algorithms.judgement import Pair
-from gpae.algorithms.window import Frozen, Window
+from gpae.algorithms.window import Frozen
 from gpae.config import Learner
 from gpae.networks.policies import Policy
 
 
 def surrogate(
-    learner: Learner, policies: Policy, window: Window, frozen: Frozen, samples: jax.Array
+    learner: Learner, policies: Policy, action: jax.Array, behaviour: jax.Array, frozen: Frozen, samples: jax.Array
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The policy's loss (GPAE paper, Eq. 78): the surrogate clipped around the current policy, on the behaviour
     policy's data, less the entropy; a sum / samples, and metrics made alike.
 
-    policies: [T, N, B], those that are optimised; samples: what counts of all tiles together
+    policies: [T, N, B], those that are optimised; action, behaviour: [T, N, B], what was done and log mu of it
+    samples: what counts of all tiles together
+    Other axes in place of [T, N, B] will do.
     """
     clip = learner.clip
-    log_prob = policies.log_prob(window.action)
-    weight = jnp.exp(log_prob - window.log_prob)
-    current = jnp.exp(frozen.log_prob - window.log_prob)
+    log_prob = policies.log_prob(action)
+    weight = jnp.exp(log_prob - behaviour)
+    current = jnp.exp(frozen.log_prob - behaviour)
     clipped = jnp.clip(weight, (1 - clip) * current, (1 + clip) * current)
     least = jnp.minimum(weight * frozen.advantage, clipped * frozen.advantage)
     counts = frozen.weight if frozen.active is None else frozen.weight * frozen.active

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 
 from gpae.algorithms import critics, losses, optimiser, rewards, value_scale
 from gpae.algorithms.base import Act, Fit
+from gpae.algorithms.choosing import by_choosing
 from gpae.algorithms.chunks import chunk_length, chunked
-from gpae.algorithms.descent import Loss, Trained, descend
+from gpae.algorithms.descent import Tiling, Trained, by_environments, descend
 from gpae.algorithms.estimation import ESTIMATORS, estimate
 from gpae.algorithms.search import Search, WeightSearch, mean_return
 from gpae.algorithms.sequential import descend_in_turn
@@ -196,7 +197,7 @@ class PolicyGradient:
 
     def _actor_loss(self, params, window: Window, frozen: Frozen, samples):
         policies = self._unrolled(params, window, slice(None, -1))[0]
-        return losses.surrogate(self.learner, policies, window, frozen, samples)
+        return losses.surrogate(self.learner, policies, window.action, window.log_prob, frozen, samples)
 
     def _critic_loss(self, params, window: Window, frozen: Frozen, samples):
         error = losses.pair_error if self.search else losses.value_error
@@ -241,12 +242,20 @@ class PolicyGradient:
         state = state._replace(replay=replay, scale=scale, updates=state.updates + 1)
         return state, Held(epoch_key, window, frozen), hidden, metrics
 
-    def _descend(self, name: str, loss: Loss, trained: Trained, key: jax.Array, batch: tuple[Window, Frozen]):
+    @property
+    def _tilings(self) -> dict[str, Tiling]:
+        """How each of the two networks goes through a batch."""
+        choosing = self.network.recurrent and isinstance(self.spec.actions, Discrete) and jax.default_backend() == "cpu"
+        of_actor = by_choosing(self.actor, self.learner) if choosing else by_environments(self._actor_loss)
+        return {"actor": of_actor, "critic": by_environments(self._critic_loss)}
+
+    def _descend(self, name: str, trained: Trained, key: jax.Array, batch: tuple[Window, Frozen]):
         """The epochs of one of the two networks."""
-        return descend(loss, self.optimisers[name], trained, key, batch, self.epochs, self.learner.minibatches)
+        passes = self.epochs, self.learner.minibatches
+        return descend(self._tilings[name], self.optimisers[name], trained, key, batch, *passes)
 
     def _fit_actor(self, state: LearnerState, held: Held):
-        descent, batch = partial(self._descend, "actor", self._actor_loss), (held.window, held.frozen)
+        descent, batch = partial(self._descend, "actor"), (held.window, held.frozen)
         if self.method.sequential:
             trained, seen = descend_in_turn(descent, self._log_prob, state.actor, held.key, batch)
         else:
@@ -255,7 +264,7 @@ class PolicyGradient:
 
     def _fit_critic(self, state: LearnerState, held: Held):
         batch = held.window, held.frozen._replace(active=None)
-        trained, seen = self._descend("critic", self._critic_loss, state.critic, held.key, batch)
+        trained, seen = self._descend("critic", state.critic, held.key, batch)
         return {"critic": trained}, seen | {"critic_gradient_norm": seen.pop("gradient_norm")}
 
     def _fit_reward_model(self, state: LearnerState, held: Held):

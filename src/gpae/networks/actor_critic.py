@@ -4,6 +4,7 @@ One set of weights serves all agents. A recurrent network carries a hidden state
 feed-forward one carries the same array with no features, so that both are called alike.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -69,18 +70,34 @@ class Body(nn.Module):
     network: Network
     kernel_init: nn.initializers.Initializer = default_kernel_init
 
-    @nn.compact
+    def setup(self):
+        network, before = self.network, self.network.layers - 1
+        dense = partial(Dense, network.width, network.layer_norm, self.kernel_init)
+        layers = [dense(name=f"Dense_{i}") for i in range(before + network.head_layers)]
+        self.before, self.after = layers[:before], layers[before:]
+        if network.recurrent:
+            self.unit = GRU(network.width, name="GRU_0")
+
+    def enter(self, x: jax.Array) -> jax.Array:
+        """What the GRU is given, of the first layer's."""
+        for layer in self.before:
+            x = layer(x)
+        return x
+
+    def leave(self, x: jax.Array) -> jax.Array:
+        """The features, of the GRU's states."""
+        for layer in self.after:
+            x = layer(x)
+        return x
+
     def __call__(self, hidden: jax.Array, x: jax.Array, begins: jax.Array) -> tuple[jax.Array, jax.Array]:
         """x: [T, N, B, width], the first layer's. Returns features [T, N, B, width] and the hidden states after every
         step [T, N, B, H]."""
-        for _ in range(self.network.layers - 1):
-            x = Dense(self.network.width, self.network.layer_norm, self.kernel_init)(x)
+        x = self.enter(x)
         states = jnp.zeros((*x.shape[:-1], 0), x.dtype)
         if self.network.recurrent:
-            x = states = GRU(self.network.width)(hidden, x, begins)
-        for _ in range(self.network.head_layers):
-            x = Dense(self.network.width, self.network.layer_norm, self.kernel_init)(x)
-        return x, states
+            x = states = self.unit(hidden, x, begins)
+        return self.leave(x), states
 
 
 class Actor(nn.Module):
@@ -89,7 +106,32 @@ class Actor(nn.Module):
     spec: Spec
     network: Network
 
-    @nn.compact
+    def setup(self):
+        network, size, init = self.network, self.spec.actions.size, kernel_init(self.network)
+        self.first = InputLayer(
+            self.spec.observation_size, network.width, network.layer_norm, init, name="InputLayer_0"
+        )
+        self.activation = Activation(network.layer_norm, name="Activation_0")
+        self.body = Body(network, init, name="Body_0")
+        self.last = Linear(size, kernel_init=kernel_init(network, gain=0.01), name="Linear_0")
+        if not isinstance(self.spec.actions, Discrete):
+            self.log_std = self.param("log_std", nn.initializers.zeros, (size,))
+
+    def enter(self, observation: jax.Array) -> jax.Array:
+        """What the GRU is given; observation: [..., O]."""
+        return self.body.enter(self.activation(self.first(observation)))
+
+    def leave(self, states: jax.Array, available: jax.Array) -> Policy:
+        """The policies, of the GRU's states [..., H]; available: bool [..., A]."""
+        return self._policies(self.body.leave(states), available)
+
+    def _policies(self, features: jax.Array, available: jax.Array) -> Policy:
+        out = self.last(features)
+        if not isinstance(self.spec.actions, Discrete):
+            return Gaussian(out, jnp.broadcast_to(self.log_std, out.shape), available)
+        policies = Categorical.masked(out, available)
+        return policies if self.spec.interruption is None else policies.interrupted(self.spec.interruption)
+
     def __call__(
         self, hidden: jax.Array, observation: jax.Array, available: jax.Array, begins: jax.Array
     ) -> tuple[Policy, jax.Array]:
@@ -97,17 +139,8 @@ class Actor(nn.Module):
 
         Returns the policies [T, N, B] and the hidden states after every step [T, N, B, H].
         """
-        init = kernel_init(self.network)
-        first = InputLayer(self.spec.observation_size, self.network.width, self.network.layer_norm, init)
-        x, states = Body(self.network, init)(hidden, Activation(self.network.layer_norm)(first(observation)), begins)
-        out = Linear(self.spec.actions.size, kernel_init=kernel_init(self.network, gain=0.01))(x)
-        if isinstance(self.spec.actions, Discrete):
-            policies = Categorical.masked(out, available)
-            if self.spec.interruption is not None:
-                policies = policies.interrupted(self.spec.interruption)
-            return policies, states
-        log_std = self.param("log_std", nn.initializers.zeros, (self.spec.actions.size,))
-        return Gaussian(out, jnp.broadcast_to(log_std, out.shape), available), states
+        features, states = self.body(hidden, self.activation(self.first(observation)), begins)
+        return self._policies(features, available), states
 
 
 def with_agent_id(x: jax.Array) -> jax.Array:

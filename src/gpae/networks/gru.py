@@ -29,24 +29,34 @@ class Weights(NamedTuple):
     recurrent_bias: jax.Array
 
 
-def _beside(kernels: jax.Array) -> jax.Array:
+def beside(kernels: jax.Array) -> jax.Array:
     """[3, D, H] -> [D, 3 H]."""
     return jnp.concatenate(list(kernels), axis=-1)
 
 
-def _at(leaf: jax.Array, step: jax.Array) -> jax.Array:
+def at(leaf: jax.Array, step: jax.Array) -> jax.Array:
     return jax.lax.dynamic_index_in_dim(leaf, step, keepdims=False)
 
 
-def _put(leaf: jax.Array, step: jax.Array, *parts: jax.Array) -> jax.Array:
+def put(leaf: jax.Array, step: jax.Array, *parts: jax.Array) -> jax.Array:
     """leaf: [T, R, F], of which a step is written, one part beside the other; XLA does it in place."""
     for i, part in enumerate(parts):
         leaf = jax.lax.dynamic_update_slice(leaf, part[None], (step, 0, i * part.shape[-1]))
     return leaf
 
 
-def _step(recurrent: jax.Array, bias: jax.Array, start: jax.Array, gates):
-    """The state after a step from `start`, the one before it; r, z, n; and what r gates.
+class Saved(NamedTuple):
+    """What the way back needs of a step, each [..., R, H]: start, the state before it; r, z, n; and what r gates."""
+
+    start: jax.Array
+    gated: jax.Array
+    r: jax.Array
+    z: jax.Array
+    n: jax.Array
+
+
+def step_forth(recurrent: jax.Array, bias: jax.Array, start: jax.Array, gates) -> tuple[Saved, jax.Array]:
+    """A step from the state `start`, and the state after it [R, H].
 
     recurrent: [H, 3 H]; bias: [H], of n; gates: three input products [R, H]
     """
@@ -54,10 +64,10 @@ def _step(recurrent: jax.Array, bias: jax.Array, start: jax.Array, gates):
     r, z = jax.nn.sigmoid(gates[0] + of_r), jax.nn.sigmoid(gates[1] + of_z)
     gated = of_n + bias
     n = jnp.tanh(gates[2] + r * gated)
-    return n + z * (start - n), (r, z, n), gated
+    return Saved(start, gated, r, z, n), n + z * (start - n)
 
 
-def _input_products(weights: Weights, x: jax.Array) -> list[jax.Array]:
+def input_products(weights: Weights, x: jax.Array) -> list[jax.Array]:
     return [by_rows(x, kernel) + bias for kernel, bias in zip(weights.input, weights.input_bias, strict=True)]
 
 
@@ -68,49 +78,40 @@ def gru(weights: Weights, hidden: jax.Array, x: jax.Array, keep: jax.Array) -> j
     hidden: [R, H], before the first step; x: [T, R, D]; keep: [T, R], 0 where a step begins an episode, else 1
     Returns [T, R, H].
     """
-    recurrent = _beside(weights.recurrent)
+    recurrent = beside(weights.recurrent)
 
     def body(hidden, step):
         keep, *gates = step
-        after = _step(recurrent, weights.recurrent_bias, hidden * keep[:, None], gates)[0]
+        after = step_forth(recurrent, weights.recurrent_bias, hidden * keep[:, None], gates)[1]
         return after, after
 
-    return jax.lax.scan(body, hidden, (keep, *_input_products(weights, x)))[1]
-
-
-class Saved(NamedTuple):
-    """What the way back needs of a step, each [T, R, H]: start, the state before it; r, z, n; and what r gates."""
-
-    start: jax.Array
-    gated: jax.Array
-    r: jax.Array
-    z: jax.Array
-    n: jax.Array
+    return jax.lax.scan(body, hidden, (keep, *input_products(weights, x)))[1]
 
 
 def _forward(weights, hidden, x, keep):
-    recurrent = _beside(weights.recurrent)
+    recurrent = beside(weights.recurrent)
 
     def body(step, carry):
         hidden, states, saved = carry
-        start = hidden * _at(keep, step)[:, None]
-        gates = [_at(leaf, step) for leaf in (saved.r, saved.z, saved.n)]
-        hidden, gates, gated = _step(recurrent, weights.recurrent_bias, start, gates)
-        found = Saved(start, gated, *gates)
-        saved = jax.tree.map(lambda leaf, row: _put(leaf, step, row), saved, found)
-        return hidden, _put(states, step, hidden), saved
+        gates = [at(leaf, step) for leaf in (saved.r, saved.z, saved.n)]
+        found, hidden = step_forth(recurrent, weights.recurrent_bias, hidden * at(keep, step)[:, None], gates)
+        saved = jax.tree.map(lambda leaf, row: put(leaf, step, row), saved, found)
+        return hidden, put(states, step, hidden), saved
 
     none = jnp.zeros((len(x), *hidden.shape), x.dtype)
-    start = hidden, none, Saved(none, none, *_input_products(weights, x))
+    start = hidden, none, Saved(none, none, *input_products(weights, x))
     _, states, saved = jax.lax.fori_loop(0, len(x), body, start)
     return states, (weights, x, keep, saved)
 
 
-def _chunk_steps(steps: int) -> int:
+def chunk_steps(steps: int) -> int:
     """Steps whose gradients of the gates are multiplied together on the way back, a divisor of `steps`."""
-    if jax.default_backend() != "cpu":
-        return steps
-    return max(size for size in range(1, CPU_CHUNK_STEPS + 1) if steps % size == 0)
+    return steps if jax.default_backend() != "cpu" else divisor(steps, CPU_CHUNK_STEPS)
+
+
+def divisor(number: int, most: int) -> int:
+    """The greatest up to `most`."""
+    return max(size for size in range(1, most + 1) if number % size == 0)
 
 
 class Sums(NamedTuple):
@@ -124,55 +125,90 @@ class Sums(NamedTuple):
     input_bias: jax.Array
     recurrent_bias: jax.Array
 
+    @classmethod
+    def none(cls, weights: Weights) -> "Sums":
+        features, width = weights.input.shape[1:]
+        zeros = (jnp.zeros(shape) for shape in ((features, 3 * width), (width, 3 * width), 3 * width, 3 * width))
+        return cls(*(each.astype(weights.input.dtype) for each in zeros))
 
-def _backward(residuals, gradient):
-    weights, x, keep, saved = residuals
-    steps, rows, width = gradient.shape
-    size = _chunk_steps(steps)
+    def of_weights(self) -> Weights:
+        width = len(self.recurrent)
+        return Weights(
+            input=jnp.stack(jnp.split(self.input, 3, axis=-1)),
+            input_bias=jnp.stack(jnp.split(self.input_bias, 3)),
+            recurrent=jnp.stack(jnp.split(self.recurrent, 3, axis=-1)),
+            recurrent_bias=self.recurrent_bias[2 * width :],
+        )
+
+
+class Back(NamedTuple):
+    """Where the way back stands: the gradient of the state before the steps gone through [R, H], and the sums; and two
+    arrays that every chunk writes anew, [steps of a chunk, R, 3 H]."""
+
+    later: jax.Array
+    sums: Sums
+    of_input: jax.Array
+    of_recurrent: jax.Array
+
+
+def back_from(weights: Weights, size: int, rows: int) -> Back:
+    """After the last step; size: steps of a chunk; rows: R."""
+    dtype, width = weights.input.dtype, weights.recurrent.shape[-1]
+    none = jnp.zeros((size, rows, 3 * width), dtype)
+    return Back(jnp.zeros((rows, width), dtype), Sums.none(weights), none, none)
+
+
+def way_back(weights: Weights, keep: jax.Array, saved: Saved, gradient: jax.Array):
+    """The gradients of a chunk of steps; keep: [T, R]; saved, gradient: [T, R, H], the latter of the states.
+
+    Returns a function of a Back, the chunk's first step and its inputs [steps, R, D], that gives the next Back and the
+    gradient of these inputs.
+    """
     to_start, to_x = (
         jnp.concatenate([kernel.T for kernel in kernels]) for kernels in (weights.recurrent, weights.input)
     )
 
-    def chunk(carry, first):
-        later, sums, of_input, of_recurrent = carry
+    def chunk(back: Back, first: jax.Array, x: jax.Array) -> tuple[Back, jax.Array]:
+        size = len(x)
 
-        def cut(leaf):
-            return flat(jax.lax.dynamic_slice_in_dim(leaf, first, size))
-
-        def body(back, carry):
+        def body(i, carry):
             later, of_input, of_recurrent = carry  # of the input products and of the recurrent ones
-            place = size - 1 - back
+            place = size - 1 - i
             step = first + place
-            start, gated, r, z, n = (_at(leaf, step) for leaf in saved)
-            d_hidden = later + _at(gradient, step)
-            d_n = d_hidden * (1 - z) * (1 - n * n)
-            d_z = d_hidden * (start - n) * z * (1 - z)
+            start, gated, r, z, n = (at(leaf, step) for leaf in saved)
+            d_after = later + at(gradient, step)
+            d_n = d_after * (1 - z) * (1 - n * n)
+            d_z = d_after * (start - n) * z * (1 - z)
             d_r = d_n * gated * r * (1 - r)
-            of_input, of_recurrent = _put(of_input, place, d_r, d_z, d_n), _put(of_recurrent, place, d_r, d_z, d_n * r)
-            d_start = d_hidden * z + _at(of_recurrent, place) @ to_start
-            return d_start * _at(keep, step)[:, None], of_input, of_recurrent
+            of_input, of_recurrent = put(of_input, place, d_r, d_z, d_n), put(of_recurrent, place, d_r, d_z, d_n * r)
+            d_start = d_after * z + at(of_recurrent, place) @ to_start
+            return d_start * at(keep, step)[:, None], of_input, of_recurrent
 
-        later, of_input, of_recurrent = jax.lax.fori_loop(0, size, body, (later, of_input, of_recurrent))
+        later, of_input, of_recurrent = jax.lax.fori_loop(0, size, body, (back.later, *back[2:]))
+        start = flat(jax.lax.dynamic_slice_in_dim(saved.start, first, size))
         found = Sums(
-            input=cut(x).T @ flat(of_input),
-            recurrent=cut(saved.start).T @ flat(of_recurrent),
+            input=flat(x).T @ flat(of_input),
+            recurrent=start.T @ flat(of_recurrent),
             input_bias=column_sums(of_input),
             recurrent_bias=column_sums(of_recurrent),
         )
-        d_x = (flat(of_input) @ to_x).reshape(size, *x.shape[1:])
-        return (later, jax.tree.map(jnp.add, sums, found), of_input, of_recurrent), d_x
+        d_x = (flat(of_input) @ to_x).reshape(x.shape)
+        return Back(later, jax.tree.map(jnp.add, back.sums, found), of_input, of_recurrent), d_x
 
-    none, bias = jnp.zeros((size, rows, 3 * width), x.dtype), jnp.zeros(3 * width, x.dtype)
-    sums = Sums(jnp.zeros((x.shape[-1], 3 * width), x.dtype), jnp.zeros((width, 3 * width), x.dtype), bias, bias)
-    start = jnp.zeros_like(gradient[0]), sums, none, none
-    (d_hidden, sums, *_), d_x = jax.lax.scan(chunk, start, jnp.arange(0, steps, size), reverse=True)
-    d_weights = Weights(
-        input=jnp.stack(jnp.split(sums.input, 3, axis=-1)),
-        input_bias=jnp.stack(jnp.split(sums.input_bias, 3)),
-        recurrent=jnp.stack(jnp.split(sums.recurrent, 3, axis=-1)),
-        recurrent_bias=sums.recurrent_bias[2 * width :],
-    )
-    return d_weights, d_hidden, d_x.reshape(x.shape), jnp.zeros_like(keep)
+    return chunk
+
+
+def _backward(residuals, gradient):
+    weights, x, keep, saved = residuals
+    size = chunk_steps(len(x))
+    chunk = way_back(weights, keep, saved, gradient)
+
+    def body(back, first):
+        return chunk(back, first, jax.lax.dynamic_slice_in_dim(x, first, size))
+
+    firsts = jnp.arange(0, len(x), size)
+    back, d_x = jax.lax.scan(body, back_from(weights, size, x.shape[1]), firsts, reverse=True)
+    return back.sums.of_weights(), back.later, d_x.reshape(x.shape), jnp.zeros_like(keep)
 
 
 gru.defvjp(_forward, _backward)
