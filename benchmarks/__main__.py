@@ -1,7 +1,7 @@
 """The benchmarks, each into artifacts/benchmarks/<device>/<part>.csv, with a figure where speeds are compared.
 
-`make benchmark` runs all; `python -m benchmarks PART ...` some: environments, training, estimators, scaling, update.
-The first three can be told their tasks, PART=TASK,TASK; rows of others stay as they were, with their own commit.
+`make benchmark` runs all; `python -m benchmarks PART ...` some: environments, training, estimators, choices, scaling,
+update. The first four can be told their tasks, PART=TASK,TASK; rows of others stay as they were, with their own commit.
 JAXMARL_CHECKOUT names a checkout of FLAIROx/JaxMARL at tag v0.1.0, whose training script `training` is held against.
 """
 
@@ -27,6 +27,7 @@ def main(names: list[str]) -> None:
         "training": training.training_speed,
         "estimators": training.estimator_speed,
         "scaling": training.scaling,
+        "choices": update.choices,
         "update": update.update_parts,
     }
     split = (name.partition("=") for name in names)

@@ -1,5 +1,8 @@
-"""Where the time of one update goes, and what the size of a tile does to an epoch, at the paper's settings."""
+"""Where the time of one update goes, what the size of a tile does to an epoch, and what is saved by going through the
+steps with a choice alone, at the paper's settings."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +82,51 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
         _row(f"{method}, CPU seconds of {job.learner.epochs} epochs, by rows a tile", task, size, times, untiled)
         for size, times in by_rows.items()
     ]
+    return rows
+
+
+def choices(tasks: tuple[str, ...] = (), method: str = "gpae_on", repeats: int = 5) -> list[dict]:
+    """An epoch of the actor through the steps with a choice (ours) and through all (peer), in turn in one process.
+
+    tasks: SMAX's of Table 2 if none are named; on a policy that has not learned yet
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from gpae.algorithms.choosing import by_choosing
+    from gpae.algorithms.descent import by_environments, descend
+    from gpae.training.update import Trainer
+
+    params = Params(Path("params"))
+    tasks = tasks or [name for name in params.experiment("table2").tasks if params.task(name).family == "smax"]
+    rows = []
+    for task in tasks:
+        job = plan.job(params, "paper", method, task, (0,))
+        trainer = Trainer(job)
+        lane = trainer._apart(trainer.init(jnp.zeros(1, jnp.int32)))[0]
+        _, rollout, _, _, key = trainer._roll(lane.key, lane.learner, lane.runner)
+        learner, held, _, _ = trainer._hold(key, lane.learner, rollout)
+        algorithm, batch = trainer.algorithm, (held.window, held.frozen)
+        ways = by_choosing(algorithm.actor, job.learner), by_environments(algorithm._actor_loss)
+        once = {"epochs": 1, "minibatches": 1}
+        runs = [jax.jit(partial(descend, way, algorithm.optimisers["actor"], **once)) for way in ways]
+        calls = [partial(run, learner.actor, key, batch) for run in runs]
+        pairs = np.array([[seconds(call, 1)[0] for call in calls] for _ in range(repeats)])
+        ratios = pairs[:, 1] / pairs[:, 0]
+        ours, peer = held.window.log_prob.size / np.median(pairs, axis=0)
+        rows.append(
+            {
+                "benchmark": "the actor's epochs by steps with a choice against all, samples per CPU second",
+                "task": task,
+                "size": job.learner.environments,
+                "ours": float(ours),
+                "peer": float(peer),
+                "ratio": float(np.median(ratios)),
+                "repeats": repeats,
+                "spread": float((ratios.max() - ratios.min()) / np.median(ratios)),
+            }
+        )
+        print(rows[-1], file=sys.stderr)
     return rows
 
 
