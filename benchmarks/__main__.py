@@ -26,8 +26,8 @@ def main(names: list[str]) -> None:
         "environments": environments.environment_speed,
         "training": training.training_speed,
         "estimators": training.estimator_speed,
-        "scaling": training.scaling,
         "choices": update.choices,
+        "scaling": training.scaling,
         "update": update.update_parts,
     }
     split = (name.partition("=") for name in names)
@@ -54,10 +54,10 @@ def main(names: list[str]) -> None:
             table = pd.concat([known[~known.task.isin(tasks)], table])
         print(write_whole(file, table.to_csv(index=False, float_format="%.6g").encode()))
         if name != "update":  # shares and seconds: a table says them
-            print(write_whole(folder / f"{name}.png", picture(table, f"{device}, {runtime.cores()} cores")))
+            print(write_whole(folder / f"{name}.png", picture(table, device, runtime.cores())))
 
 
-def picture(table: pd.DataFrame, title: str) -> bytes:
+def picture(table: pd.DataFrame, device: str, cores: int) -> bytes:
     """How often as fast, a bar a task and size; memory is left to the table. PNG."""
     import matplotlib
 
@@ -79,7 +79,8 @@ def picture(table: pd.DataFrame, title: str) -> bytes:
         panel.margins(x=0.12)
         panel.set_title(kind, fontsize=9, loc="left")
         panel.tick_params(labelsize=7)
-    figure.suptitle(f"times as fast (line: equal) on {title}", fontsize=9)
+    on = f"{device}, {cores} core{'s' * (cores > 1)}"
+    figure.suptitle(f"times as fast (line: equal) on {on}", fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=150, metadata={"Software": None})
     return buffer.getvalue()

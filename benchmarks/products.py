@@ -1,4 +1,4 @@
-"""The matrix products of a program: how many operations they are, and what they would take at best."""
+"""The matrix products of a program: how many operations and bytes they are, and what they would take at best."""
 
 import math
 import time
@@ -15,7 +15,14 @@ def operations(function: Callable, *arguments, turns: float | None = None) -> fl
     """
     import jax
 
-    return _count(jax.make_jaxpr(function)(*arguments).jaxpr, turns)
+    return _sum(_operations, jax.make_jaxpr(function)(*arguments).jaxpr, turns)
+
+
+def traffic(function: Callable, *arguments, turns: float | None = None) -> float:
+    """Bytes that a call's matrix products read and write, were each by itself; as `operations`."""
+    import jax
+
+    return _sum(_traffic, jax.make_jaxpr(function)(*arguments).jaxpr, turns)
 
 
 def chunks(window, frozen) -> float:
@@ -28,16 +35,25 @@ def chunks(window, frozen) -> float:
     return float(np.ceil(np.asarray(rows_of(window, frozen, 1).steps) / size).mean())
 
 
-def _count(jaxpr, turns: float | None) -> float:
+def _operations(product) -> int:
+    (contracted, _), _ = product.params["dimension_numbers"]
+    length = math.prod(product.invars[0].aval.shape[axis] for axis in contracted)
+    return 2 * length * product.outvars[0].aval.size
+
+
+def _traffic(product) -> int:
+    arrays = [each.aval for each in (*product.invars, *product.outvars)]
+    return sum(array.size * array.dtype.itemsize for array in arrays)
+
+
+def _sum(of_product: Callable, jaxpr, turns: float | None) -> float:
     total = 0
     for equation in jaxpr.eqns:
         name, settings = equation.primitive.name, equation.params
         if name == "dot_general":
-            (contracted, _), _ = settings["dimension_numbers"]
-            length = math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
-            total += 2 * length * equation.outvars[0].aval.size
+            total += of_product(equation)
             continue
-        parts = [_count(inner, turns) for inner in _inner(settings)]
+        parts = [_sum(of_product, inner, turns) for inner in _inner(settings)]
         if name == "while" and any(parts):
             if turns is None:
                 raise ValueError("a matrix product in a loop of unknown length")
@@ -58,7 +74,7 @@ def _inner(settings: dict) -> Iterator:
 
 
 def rate(repeats: int) -> float:
-    """Operations a processor second of one large float32 product."""
+    """Operations a second of one large float32 product."""
     import jax
     import jax.numpy as jnp
 
@@ -67,14 +83,25 @@ def rate(repeats: int) -> float:
     return operations(product, x, y) / float(np.median(seconds(lambda: product(x, y), repeats)))
 
 
+def copy_rate(repeats: int) -> float:
+    """Bytes a second that are read and written where one large float32 array is copied."""
+    import jax
+    import jax.numpy as jnp
+
+    x = jnp.ones(2**26)
+    copied = jax.jit(jnp.negative)
+    return 2 * x.nbytes / float(np.median(seconds(lambda: copied(x), repeats)))
+
+
 def seconds(function: Callable, repeats: int) -> list[float]:
-    """Processor seconds of each call, compilation not counted."""
+    """Seconds of each call, compilation not counted: of the processor; on an accelerator, by the clock."""
     import jax
 
+    clock = time.process_time if jax.default_backend() == "cpu" else time.perf_counter
     jax.block_until_ready(function())
     taken = []
     for _ in range(repeats):
-        began = time.process_time()
+        began = clock()
         jax.block_until_ready(function())
-        taken.append(time.process_time() - began)
+        taken.append(clock() - began)
     return taken

@@ -2,6 +2,7 @@
 steps with a choice alone, at the paper's settings."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ TILE_ROWS = (16, 32, 64, 128, 640)
 
 
 def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int = 3) -> list[dict]:
-    """Rows of processor seconds: a part of an update (ratio: its share), and an epoch by rows a tile (against one)."""
+    """Rows of seconds: a part of an update (ratio: its share), and an epoch by rows a tile (against one)."""
     import jax
     import jax.numpy as jnp
 
@@ -72,14 +73,19 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
     taken["epochs"] = by_rows[pinned]
     whole = sum(np.median(part) for part in taken.values())
     rows = [
-        _row(f"{method}, CPU seconds of {part}", task, job.environments, times, whole, share=True)
+        _row(f"{method}, seconds of {part}", task, job.environments, times, whole, share=True)
         for part, times in taken.items()
     ]
-    operations = products.operations(run, networks, turns=products.chunks(window, frozen))
-    rows.append(_rate(method, task, operations, log_prob.size, by_rows[pinned], repeats))
+    about, counted = (task, log_prob.size, by_rows[pinned]), (epochs(), networks)
+    turns = products.chunks(window, frozen)
+    operations, traffic = (count(*counted, turns=turns) for count in (products.operations, products.traffic))
+    rows += [
+        _rate(f"{method}, GFLOP/s of the epochs against a matrix product", *about, operations, products.rate),
+        _rate(f"{method}, GB/s of the epochs' products against a copy", *about, traffic, products.copy_rate),
+    ]
     untiled = float(np.median(by_rows[TILE_ROWS[-1]]))
     rows += [
-        _row(f"{method}, CPU seconds of {job.learner.epochs} epochs, by rows a tile", task, size, times, untiled)
+        _row(f"{method}, seconds of {job.learner.epochs} epochs, by rows a tile", task, size, times, untiled)
         for size, times in by_rows.items()
     ]
     return rows
@@ -116,7 +122,7 @@ def choices(tasks: tuple[str, ...] = (), method: str = "gpae_on", repeats: int =
         ours, peer = held.window.log_prob.size / np.median(pairs, axis=0)
         rows.append(
             {
-                "benchmark": "the actor's epochs by steps with a choice against all, samples per CPU second",
+                "benchmark": "the actor's epochs by steps with a choice against all, samples a second",
                 "task": task,
                 "size": job.learner.environments,
                 "ours": float(ours),
@@ -130,11 +136,11 @@ def choices(tasks: tuple[str, ...] = (), method: str = "gpae_on", repeats: int =
     return rows
 
 
-def _rate(method, task, operations: float, samples: int, times: list[float], repeats: int) -> dict:
-    """GFLOP/s of the epochs' matrix products against those of one large product."""
-    peak = products.rate(repeats) / 1e9
-    row = _row(f"{method}, GFLOP/s of the epochs against a matrix product", task, samples, times, peak)
-    ours = operations / row["ours"] / 1e9
+def _rate(benchmark: str, task: str, size: int, times: list[float], amount: float, best: Callable) -> dict:
+    """What so many operations or bytes in this time are a second, in billions, against the best of the device."""
+    peak = best(len(times)) / 1e9
+    row = _row(benchmark, task, size, times, peak)
+    ours = amount / row["ours"] / 1e9
     return row | {"ours": ours, "ratio": ours / peak}
 
 

@@ -18,6 +18,11 @@ def test_a_product_its_gradient_and_one_of_many_at_once():
     assert products.operations(lambda x: x + 1, X) == 0
 
 
+def test_bytes_of_what_a_product_reads_and_writes():
+    assert products.traffic(jnp.matmul, X, W) == 4 * (3 * 4 + 4 * 4 + 3 * 4)
+    assert products.traffic(lambda x: jax.lax.scan(lambda x, _: (x @ W, None), x, length=5)[0], X) == 5 * 4 * 40
+
+
 def test_a_loop_counts_as_often_as_it_runs_and_a_choice_as_its_dearest_branch():
     def loop(x):
         return jax.lax.scan(lambda x, _: (jax.jit(jnp.matmul)(x, W), None), x, length=7)[0]
