@@ -60,14 +60,14 @@ def test_seeds_and_fits_at_the_same_time_are_the_same_to_the_last_bit(method):
 
 
 def test_a_rollout_collected_ahead_is_that_of_the_state_it_goes_on_from():
-    job = plan.job(PARAMS, "smoke", "mappo", "3m", (0, 1))
+    job = plan.job(PARAMS, "smoke", "mappo", "3m", (0, 1, 2))
     trainer = Trainer(job, 2)
     seeds = jnp.asarray(job.seeds, jnp.int32)
     state, _ = trainer.update(trainer.init(seeds))
-    assert trainer._ahead[0] is state and trainer._ahead[1]
-    other, _ = trainer.update(trainer.init(seeds + 2))
+    assert trainer._ahead[0] is state and 1 <= len(trainer._ahead[1]) <= 2
+    other, _ = trainer.update(trainer.init(seeds + 3))
     alone = Trainer(job, 1)
-    expected, _ = alone.update(trainer.init(seeds + 2))
+    expected, _ = alone.update(trainer.init(seeds + 3))
     assert not alone._ahead[1]  # one thread always has something better to do
     for one, two in zip(jax.tree.leaves(other), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(one, two)

@@ -88,7 +88,7 @@ class Trainer:
         source, begun = self._ahead
         begun = begun if source is state else {}
         running = {future: lanes[i].rolled for i, future in begun.items()}
-        # a lane's fits before the next lane's rollout, so that few lanes hold their windows at a time
+        # a lane's fits before the next lane's rollout, and few rollouts ahead: a lane's window takes memory
         ready = deque(lane.roll for i, lane in enumerate(lanes) if i not in begun)
         ahead: dict[int, Future] = {}
         while not all(lane.done for lane in lanes):
@@ -97,8 +97,8 @@ class Trainer:
                     program, then = ready.popleft()
                     running[self._pool.submit(_finished, program)] = then
                     continue
-                i = next((i for i, lane in enumerate(lanes) if lane.acting and i not in ahead), None)
-                if i is None:
+                i = next((i for i, lane in enumerate(lanes) if lane.acts and i not in ahead), None)
+                if i is None or len(ahead) == self.threads:
                     break
                 ahead[i] = self._pool.submit(_finished, lanes[i].after().roll[0])
                 running[ahead[i]] = lambda rolled: []
@@ -191,9 +191,9 @@ class _Lane:
         return len(self.fitted) == len(self.trainer._fits)
 
     @property
-    def acting(self) -> bool:
-        """The acting network has been fitted."""
-        return self.trainer.algorithm.acting in self.fitted
+    def acts(self) -> bool:
+        """What the next rollout asks for has been fitted."""
+        return self.done or self.trainer.algorithm.acting in self.fitted
 
     def after(self) -> "_Lane":
         """With what has been fitted so far."""
