@@ -59,6 +59,13 @@ def training_speed(tasks: tuple[str, ...] = TASKS, repeats: int = 2, updates: in
     return rows
 
 
+def _workers() -> int:
+    """Measurements at the same time: one a core, on an accelerator one by one."""
+    import jax
+
+    return runtime.cores() if jax.default_backend() == "cpu" else 1
+
+
 def estimator_speed(tasks: tuple[str, ...] = (), repeats: int = 6, seconds: float = 5) -> list[dict]:
     """GPAE (on) against MAPPO in this learner, on the tasks of Table 2 if none are named.
 
@@ -68,14 +75,11 @@ def estimator_speed(tasks: tuple[str, ...] = (), repeats: int = 6, seconds: floa
     On an accelerator one task is measured after the other.
     Of six repeats the least and the largest ratio hold the median between them with 97% confidence.
     """
-    import jax
-
     params = Params(Path("params"))
     tasks = tasks or params.experiment("table2").tasks
-    workers = runtime.cores() if jax.default_backend() == "cpu" else 1
     asked = [{"task": task, "methods": ["gpae_on", "mappo"], "repeats": repeats, "seconds": seconds} for task in tasks]
     rows = []
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(_workers()) as pool:
         for task, pairs in zip(tasks, pool.map(partial(in_process, "methods"), asked), strict=True):
             job = plan.job(params, "paper", "mappo", task, (0,))
             steps = (job.steps_per_update,) * 2
@@ -84,16 +88,24 @@ def estimator_speed(tasks: tuple[str, ...] = (), repeats: int = 6, seconds: floa
 
 
 def scaling(repeats: int = 1, updates: int = 2) -> list[dict]:
-    """GPAE (on) with one thing changed, against 5m_vs_6m with 128 environments, one seed and no reuse."""
+    """GPAE (on) with one thing changed, against 5m_vs_6m with 128 environments, one seed and no reuse.
+
+    As in `estimator_speed` a core measures a change with one thread, all cores at the same time.
+    """
     network = asdict(plan.job(Params(Path("params")), "paper", "mappo", "5m_vs_6m", (0,)).network)
     base = {"task": "5m_vs_6m", "updates": updates, "network": network, "method": "gpae_on"}
     changes = [("agents", n, {"task": task}, 128) for task, n in (("3m", 3), ("10m_vs_11m", 10))]
     changes += [("environments", n, {"learner": {"environments": n}}, n) for n in (32, 512)]
     changes += [("seeds", n, {"seeds": n}, 128 * n) for n in (2,)]
     changes += [("reuse", n, {"changes": {"replay_windows": n, "trace": "dt"}}, 128 // n) for n in (2, 4)]
+
+    def measured(change):
+        return [[in_process("ours", request) for request in (base | change[2], base)] for _ in range(repeats)]
+
     rows = []
-    for name, size, change, environments in changes:
+    with ThreadPoolExecutor(_workers()) as pool:
+        found = list(pool.map(measured, changes))
+    for (name, size, change, environments), pairs in zip(changes, found, strict=True):
         steps = tuple(128 * count for count in (environments, 128))
-        pairs = [[in_process("ours", request) for request in (base | change, base)] for _ in range(repeats)]
         rows += _compare(f"cost of {name}", change.get("task", "5m_vs_6m"), size, steps, pairs)
     return rows

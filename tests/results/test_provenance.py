@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 from gpae import plan
@@ -43,3 +44,10 @@ def test_a_jobs_provenance_is_plain_json():
     assert (
         found["platform"] == "cpu" and found["versions"]["jax"][0].isdigit() and found["versions"]["jaxmarl"] == "0.1.0"
     )
+
+
+def test_peak_memory_is_this_process_own_and_not_that_of_the_one_that_started_it():
+    own = "from gpae.results.provenance import peak_memory; print(peak_memory())"
+    large = f"import subprocess, sys; x = b'x' * 2**31; subprocess.run([sys.executable, '-c', {own!r}], check=True)"
+    told = subprocess.run([sys.executable, "-c", large], capture_output=True, text=True, check=True).stdout
+    assert 10**8 < int(told) < 2**30
