@@ -33,7 +33,9 @@ from gpae.config import (
 )
 
 MOST_POINTS = 10_000  # evaluations of a training
-FORMAT = 2  # of checkpoints and of the hash; a change of what is computed or stored raises it
+# Of checkpoints and of the hash; a change of what is computed or stored raises it. 3: MACA's and COMA's advantages and
+# critics, DOP's updates, off-policy windows joined in time, time limits, cut log ratios (docs/deviations.md).
+FORMAT = 3
 NOISE = "gradient_noise"  # a quantity of tables that evaluations measure where one asks for it
 
 

@@ -69,16 +69,25 @@ def test_every_bit_of_a_file_counts(whole, tmp_path, record):
 
 
 def test_committed_results_are_read():
-    """Those from before there was a digest too, by the checksums of their pages; and none that no job asks for."""
-    read = set()
+    """Those from before there was a digest too, by the checksums of their pages. A job finds those of this format alone,
+    and there is none of this format that no job asks for."""
+    params, wanted, there = Params(ROOT / "params"), set(), {}
     for folder in ROOT.glob("artifacts/*/metrics"):
-        for job in plan.jobs(Params(ROOT / "params"), folder.parent.name):
-            for path, kind in ((job.metrics, schema.METRICS), (job.evaluation, schema.evaluation(job.score))):
-                if (ROOT / path).exists():
-                    assert len(schema.read(ROOT / path, kind)[0])
-                    read.add(ROOT / path)
-    there = {path for group in ("metrics", "evaluations") for path in ROOT.glob(f"artifacts/*/{group}/*/*/*.parquet")}
-    assert read == there and there
+        for job in plan.jobs(params, folder.parent.name):
+            wanted |= {ROOT / job.metrics, ROOT / job.evaluation}
+    for group in ("metrics", "evaluations"):
+        for path in ROOT.glob(f"artifacts/*/{group}/*/*/*.parquet"):
+            kind = schema.METRICS if group == "metrics" else schema.evaluation(params_score(params, path))
+            frame, about = schema.read(path, kind)
+            assert len(frame)
+            there[path] = about.get("format", 2)
+    assert there
+    assert {path for path, made_by in there.items() if made_by == plan.FORMAT} == wanted & there.keys()
+
+
+def params_score(params: Params, path: Path) -> str:
+    """Of the task in whose folder an evaluation lies."""
+    return params.family(params.task(path.parent.name).family).score
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from gpae.plan import Job
+from gpae.plan import FORMAT, Job
 
 PACKAGES = ("gpae", "jax", "jaxlib", "flax", "optax", "jaxmarl", "brax", "numpy")
 COMPUTING = PACKAGES[1:]
@@ -146,6 +146,7 @@ def collect(job: Job, wall_seconds: float, **more: Any) -> dict[str, Any]:
     return (
         machine()
         | {
+            "format": FORMAT,
             "training_hash": job.training_hash,
             "evaluation_hash": job.evaluation_hash,
             "cores": job.cores,
