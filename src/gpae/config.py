@@ -5,14 +5,17 @@ stands there and what is allowed; it is raised before any work begins.
 """
 
 import json
+import re
 from dataclasses import asdict, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+
+from gpae import plain_yaml
 
 _frozen = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 
@@ -21,7 +24,27 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 MOST_SEEDS = 1000
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+NAME = "[a-z0-9_]+"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+_MARKUP = r"$\{}<>"  # of TeX, matplotlib's mathematics and HTML
+_FORMULAS = "=+-@"  # what a spreadsheet takes for the beginning of one
+
+
+def printable(text: str) -> str:
+    """A text that tables, figures, pages and CSV files print as it is; raises ValueError for any other."""
+    if not text or text != text.strip() or not text.isprintable():
+        raise ValueError("allowed: one line of printable characters, without blanks around it")
+    if text[0] in _FORMULAS or set(text) & set(_MARKUP):
+        raise ValueError(f"allowed: a text without {' '.join(_MARKUP)}, that does not begin with {' '.join(_FORMULAS)}")
+    return text
+
+
+def _printable_or_empty(text: str) -> str:
+    return text and printable(text)
+
+
+Text = Annotated[str, AfterValidator(printable)]
+OptionalText = Annotated[str, AfterValidator(_printable_or_empty)]
 Family = Literal["smax", "mabrax", "mpe", "predator_prey"]
 Level = Literal["joint", "individual", "correlated"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -83,7 +106,7 @@ class PolicyGradientMethod:
     task_settings: what it sets otherwise than that, by task
     """
 
-    label: str
+    label: Text
     algorithm: Literal["policy_gradient"]
     families: tuple[Family, ...]
     estimator: Literal["gae", "gpae", "coma", "dae", "local", "counterfactual", "marginal", "sum", "mix", "multilevel"]
@@ -117,7 +140,7 @@ class ValueDecompositionMethod:
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
-    label: str
+    label: Text
     algorithm: Literal["value_decomposition"]
     families: tuple[Family, ...]
     mixer: Literal["none", "sum", "monotonic"]
@@ -131,7 +154,7 @@ class DopMethod:
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
-    label: str
+    label: Text
     algorithm: Literal["dop"]
     families: tuple[Family, ...]
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
@@ -144,7 +167,7 @@ class CompetitionMethod:
     teams: the methods' names in params/methods, in the order of the task's teams
     """
 
-    label: str
+    label: Text
     algorithm: Literal["competition"]
     families: tuple[Literal["predator_prey"], ...]
     teams: tuple[Name, Name]
@@ -387,7 +410,7 @@ class FamilyDefaults:
     value_decomposition, dop: absent where the family's actions are continuous
     """
 
-    label: str
+    label: Text
     score: Literal["win_rate_percent", "episode_return", "capture_rate_percent"]
     environment: dict[str, Any]
     policy_gradient: PolicyGradientSettings
@@ -399,7 +422,7 @@ class FamilyDefaults:
 class Task:
     """environment: settings of gpae.environments.registry.make beside the family's."""
 
-    label: str
+    label: Text
     family: Family
     environment: dict[str, Any] = Field(default_factory=dict)
 
@@ -409,7 +432,7 @@ class Claims:
     """Where an experiment's numbers stand in params/claims/<paper>.csv."""
 
     paper: Name
-    table: str
+    table: Text
 
 
 @_frozen
@@ -430,7 +453,7 @@ class Layout:
 class Comparison:
     """What the difference of two methods on the same task answers."""
 
-    question: str
+    question: Text
     method: Name
     other: Name
 
@@ -448,13 +471,13 @@ class Experiment:
     comparisons: the pairs of methods that answer a question of their own
     """
 
-    title: str
+    title: Text
     tasks: tuple[Name, ...]
     methods: tuple[Name, ...]
-    where: str = ""
-    why: str = ""
+    where: OptionalText = ""
+    why: OptionalText = ""
     claims: Claims | None = None
-    labels: dict[Name, str] = Field(default_factory=dict)
+    labels: dict[Name, Text] = Field(default_factory=dict)
     layout: Layout = Layout()
     figures: tuple[Literal["tasks", "families", "gap", "ratios", "teams", "scores", "noise", "profiles"], ...] = ()
     comparisons: tuple[Comparison, ...] = ()
@@ -494,7 +517,7 @@ class Profile:
     cores: threads a job computes with; the bits of a result depend on it
     """
 
-    description: str
+    description: Text
     total_steps: Count
     evaluation_interval: Count
     evaluation_episodes: Count
@@ -543,7 +566,8 @@ def _problem(error: ValidationError, kind: type) -> str:
     elif first["type"] in ("missing", "missing_argument"):
         what = "missing; it must be given"
     else:
-        what = f"{first['input']!r} is not allowed: {first['msg'][0].lower()}{first['msg'][1:]}"
+        said = first["msg"].removeprefix("Value error, allowed: ")
+        what = f"{first['input']!r} is not allowed: {said[0].lower()}{said[1:]}"
     return f"{key}: {what}" + (f" (and {more} more)" if more else "")
 
 
@@ -563,19 +587,32 @@ def checked(kind: type[T], data: Any, source: str) -> T:
 @cache
 def _parsed(text: str) -> Any:
     """YAML's data, which nobody changes: the verdicts alone would parse the same hundred files ten thousand times."""
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+    return plain_yaml.load(text)
 
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return _parsed(path.read_text())
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
         raise ConfigError(f"{path}: no such file; there are: {known}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
+    except plain_yaml.Refused as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number of too many digits is a ValueError
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def check_workflow_profiles(folder: Path) -> None:
+    """Raises ConfigError where a config.yaml of snakemake's says another thing to snakemake than to a reader.
+
+    Snakemake reads it by YAML 1.1 and takes the last of two equal keys; it must read what `plain_yaml` reads.
+    """
+    for path in sorted(folder.glob("*/config.yaml")):
+        data = _read_yaml(path)
+        if data != yaml.safe_load(path.read_text(encoding="utf-8")):
+            raise ConfigError(f"{path}: a value is read otherwise by YAML 1.1 than by 1.2; put it in quotes")
 
 
 @dataclass(frozen=True)
@@ -584,13 +621,20 @@ class Params:
 
     folder: Path
 
+    def path(self, group: str, name: str) -> Path:
+        """params/<group>/<name>.yaml; raises ConfigError for a name that could be another path."""
+        if not re.fullmatch(NAME, name.removesuffix("-text") if group == "claims" else name):
+            place = self.folder / group
+            raise ConfigError(f"{place}: {name!r} is not a name; allowed: lower-case letters, digits and underscores")
+        return self.folder / group / f"{name}.yaml"
+
     def load(self, kind: type[T], group: str, name: str) -> T:
         """params/<group>/<name>.yaml as a `kind`."""
-        path = self.folder / group / f"{name}.yaml"
+        path = self.path(group, name)
         return checked(kind, _read_yaml(path), str(path))
 
     def method(self, name: str) -> Method:
-        path = self.folder / "methods" / f"{name}.yaml"
+        path = self.path("methods", name)
         data = _read_yaml(path)
         algorithm = data.get("algorithm") if isinstance(data, dict) else None
         if algorithm not in list(METHODS):  # what YAML says need not be hashable

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from gpae import plan
-from gpae.config import ConfigError, Params
+from gpae.config import ConfigError, Params, check_workflow_profiles
 from gpae.rendering.choice import attending, candidates
 
 PARAMS = Params(Path("params"))
@@ -22,8 +22,13 @@ def planned():
             raise ConfigError(f"--config: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(CONFIG))}")
         if config.get("jobs", "all") not in ("all", "finished"):
             raise ConfigError(f"--config: jobs: {config['jobs']!r} is not allowed: all, finished")
+        check_workflow_profiles(Path("workflow/profiles"))
         profile = str(config.get("profile") or PARAMS.default_profile())
-        return profile, plan.jobs(PARAMS, profile)
+        jobs = plan.jobs(PARAMS, profile)
+        methods = sorted({job.method_name for job in jobs})
+        if config.get("method", methods[0]) not in methods:
+            raise ConfigError(f"--config: method: {config['method']!r} is not allowed: {', '.join(methods)}")
+        return profile, jobs
     except ConfigError as error:
         raise WorkflowError(f"gpae: {error}") from None
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gpae.results import schema
 
 _TEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "^": r"\^{}", "|": r"$|$", "<": "$<$", ">": "$>$"}
+_TEX |= {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "~": r"\textasciitilde{}"}
 _TEX |= {"—": "---", "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "π": r"$\pi$"}
 _TEX |= {"β": r"$\beta$", "γ": r"$\gamma$", "ε": r"$\epsilon$", "η": r"$\eta$", "λ": r"$\lambda$"}
 

@@ -1,6 +1,7 @@
 """What a paper says: its numbers and how it made them, read from params/claims/<paper>.csv and .yaml."""
 
 import csv
+import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from gpae.config import ConfigError, Count, Family, Params
+from gpae.config import ConfigError, Count, Family, OptionalText, Params, Text, printable
 from gpae.results import costs
 
 MARGIN = {
@@ -38,11 +39,11 @@ class Protocol:
 
     steps: Count
     seeds: Count | None
-    own: str
-    title: str = ""
-    steps_of: dict[str, Count] = field(default_factory=dict)
+    own: Text
+    title: OptionalText = ""
+    steps_of: dict[Text, Count] = field(default_factory=dict)
     analogues: tuple[Family, ...] = ()
-    not_portable: dict[str, str] = field(default_factory=dict)
+    not_portable: dict[Text, Text] = field(default_factory=dict)
 
     def length(self, *names: str) -> int:
         """Environment steps of a run on a task that is called one of these names."""
@@ -87,7 +88,7 @@ def read(folder: Path, paper: str) -> list[Value]:
     """The rows of params/claims/<paper>.csv; ConfigError names the file, the line and what is allowed."""
     path = folder / "claims" / f"{paper}.csv"
     try:
-        rows = list(csv.reader(path.read_text().splitlines()))
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, ValueError, csv.Error) as error:
@@ -98,12 +99,14 @@ def read(folder: Path, paper: str) -> list[Value]:
     for number, row in enumerate(rows[1:], 2):
         try:
             *names, mean, std, _ = row
+            names = [printable(name) for name in names]
             values.append(Value(*names, float(mean), float(std) if std else math.nan))
             if values[-1].metric not in MARGIN or not math.isfinite(values[-1].mean):
                 raise ValueError
         except (ValueError, TypeError):
-            wanted = f"{len(COLUMNS)} entries, metric {', '.join(MARGIN)}, mean a number, std a number or empty"
-            raise ConfigError(f"{path}: line {number}: {','.join(row)}; allowed: {wanted}") from None
+            wanted = f"{len(COLUMNS)} entries, metric {', '.join(MARGIN)}, mean a number, std a number or empty;"
+            wanted += " names without signs of TeX, HTML or formulas"
+            raise ConfigError(f"{path}: line {number}: {' '.join(','.join(row).split())}; allowed: {wanted}") from None
     return values
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from gpae.config import ConfigError, Name, Params
+from gpae.config import ConfigError, Name, OptionalText, Params, Text
 from gpae.results.evidence import Measured, Printed
 from gpae.results.paper import Protocol
 from gpae.results.parts import Contrast, Evidence, Outcome, Part
@@ -25,11 +25,11 @@ class Sentence:
     rules: all must hold
     """
 
-    quotation: str
-    where: str
+    quotation: Text
+    where: Text
     experiments: Annotated[tuple[Name, ...], Field(min_length=1)]
     rules: tuple[Rule, ...]
-    reading: str = ""
+    reading: OptionalText = ""
 
 
 @dataclass(frozen=True)
