@@ -464,6 +464,7 @@ class Experiment:
 
     where: where the papers have it; empty where they do not
     why: what it is for, where the title does not say it
+    paper: whose protocol its evaluations follow (params/claims/<paper>.yaml), where it has no claims that say so
     labels: method: the name that this table prints, where it is not the method's own
     figures: learning curves by task and by family (Figures 6 and 4), the advantage gap (Figure 1), the distances of the
         trace weights (Figure 2), two teams' rewards (ASAE's Figure 7), final scores beside curves (the controls), the
@@ -477,6 +478,7 @@ class Experiment:
     where: OptionalText = ""
     why: OptionalText = ""
     claims: Claims | None = None
+    paper: Name = "gpae"
     labels: dict[Name, Text] = Field(default_factory=dict)
     layout: Layout = Layout()
     figures: tuple[Literal["tasks", "families", "gap", "ratios", "teams", "scores", "noise", "profiles"], ...] = ()

@@ -46,8 +46,17 @@ class Study:
         found = plan.jobs(self.params, profile)
         return [job for job in found if all(getattr(job, key) == value for key, value in chosen.items())]
 
-    def measure(self, job: Job, score: Callable[[int, int], float], about: dict | None = None) -> Path:
-        """Writes the job's evaluation: score(seed, evaluation) is how many episodes are won, or their mean return."""
+    def measure(
+        self,
+        job: Job,
+        score: Callable[[int, int], float],
+        about: dict | None = None,
+        greedy: Callable[[int, int], float] | None = None,
+    ) -> Path:
+        """Writes the job's evaluation: score(seed, evaluation) is how many episodes are won, or their mean return.
+
+        greedy: the same of the greedy policy, where it is another's
+        """
         points = [
             (seed, point, update * job.steps_per_update, policy, episode)
             for seed in job.seeds
@@ -56,7 +65,9 @@ class Study:
             for episode in range(job.evaluation_episodes)
         ]
         seed, point, steps, policy, episode = map(np.array, zip(*points, strict=True))
-        value = np.array([score(s, p) for s, p in zip(seed.tolist(), point.tolist(), strict=True)], float)
+        of = {"sampled": score, "greedy": greedy or score}
+        rows = zip(seed.tolist(), point.tolist(), policy.tolist(), strict=True)
+        value = np.array([of[way](s, p) for s, p, way in rows], float)
         wins = job.score == "win_rate_percent"
         columns = {
             "profile": job.profile,

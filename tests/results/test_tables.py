@@ -185,6 +185,6 @@ def test_columns_of_other_units_name_them(study):
     aggregate.build(study.params, "tiny", study.root)
     table = layout.read(study.params, "tiny", "controls", study.root)
     assert table.columns == ["3m: win rate (%)", "5m_vs_6m: win rate (%)", "hopper_3x1: return"]
-    assert "the greedy one of QMIX" in " ".join(tables.notes(study.params, "tiny", "controls"))
+    assert "the greedy one of learners of values" in " ".join(tables.notes(study.params, "tiny", "controls"))
     study.profile("tiny", ["3m"], ["mappo"], "controls")
     assert "greedy" not in " ".join(tables.notes(study.params, "tiny", "controls"))

@@ -222,7 +222,7 @@ def over_training(diagnostics: pd.DataFrame) -> pd.DataFrame:
     return found.assign(value=found["value"] / found["updates"])
 
 
-def over_curve(scores: pd.DataFrame) -> pd.DataFrame:
+def over_curve(scores: pd.DataFrame, policy: str = "sampled") -> pd.DataFrame:
     """As `over_training` of the quantity `curve_score`: the mean of a seed's learning curve, of the reported policy."""
 
     def of_seed(curve: pd.DataFrame) -> pd.Series:
@@ -230,19 +230,19 @@ def over_curve(scores: pd.DataFrame) -> pd.DataFrame:
         steps, values = curve["env_steps"].to_numpy(float), curve["score"].to_numpy(float)
         return pd.Series({"value": statistics.area(steps, values, steps[-1]), "env_steps": steps[-1]})
 
-    rows = reported(scores)
+    rows = reported(scores, policy)
     found = [(*cell, "curve_score", *of_seed(rows)) for cell, rows in rows.groupby([*_KEY, "seed"])]
     return pd.DataFrame(found, columns=[*_KEY, "seed", "quantity", "value", "env_steps"])
 
 
-def reported(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the policy that tables and curves show: of a method that samples this one, else the greedy one."""
-    samples = (rows["policy"] == "sampled").groupby([rows[name] for name in _KEY]).transform("any")
-    return rows[(rows["policy"] == "sampled") | ~samples]
+def reported(rows: pd.DataFrame, policy: str = "sampled") -> pd.DataFrame:
+    """The rows of the policy that tables and curves show; of a method without evaluations of it, those it has."""
+    has = (rows["policy"] == policy).groupby([rows[name] for name in _KEY]).transform("any")
+    return rows[(rows["policy"] == policy) | ~has]
 
 
-def final(summary: pd.DataFrame) -> pd.DataFrame:
+def final(summary: pd.DataFrame, policy: str = "sampled") -> pd.DataFrame:
     """What the papers' tables print: the reported policy at a cell's last evaluation."""
-    rows = reported(summary)
+    rows = reported(summary, policy)
     last = rows.groupby(_KEY)["evaluation"].transform("max")
     return rows[rows["evaluation"] == last]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from gpae import plan
 from gpae.config import Override, Params
-from gpae.results import aggregate, costs, statistics
+from gpae.results import aggregate, costs, paper, statistics
 from gpae.results.paper import Value, of_experiment
 
 NOT_RUN, NOT_SELECTED, NOT_HERE = "not run", "not in this profile", "method not in this project"
@@ -64,9 +64,10 @@ class _Results:
     def __init__(self, params: Params, profile: str, experiment: str, root: Path) -> None:
         summary, evaluations = aggregate.read_summary(params, profile, root)
         diagnostics, metrics = aggregate.read_diagnostics(params, profile, root)
-        self.scores = aggregate.final(summary)
+        policy = paper.policy(params, experiment)
+        self.scores = aggregate.final(summary, policy)
         scores, origins = aggregate.read_scores(params, profile, root)
-        self.curves = aggregate.over_curve(scores)
+        self.curves = aggregate.over_curve(scores, policy)
         self.diagnostics = aggregate.over_training(diagnostics)
         self.costs = costs.of_jobs(plan.jobs(params, profile), origins)
         if costs.PARAMETERS in params.experiment(experiment).layout.quantities:

@@ -104,7 +104,8 @@ class Measured:
             self.jobs.setdefault((job.method_name, job.task_name), []).append(job)
         scores, evaluations = aggregate.read_scores(params, profile, root)
         diagnostics, metrics = aggregate.read_diagnostics(params, profile, root)
-        self.scores = {key: rows for key, rows in aggregate.reported(scores).groupby(["method", "task"])}
+        shown = aggregate.reported(scores, protocol.policy)
+        self.scores = {key: rows for key, rows in shown.groupby(["method", "task"])}
         means = aggregate.over_training(diagnostics)
         self.diagnostics = {key: rows for key, rows in means.groupby(["method", "task", "quantity"])}
         self.sources = {*evaluations, *metrics}

@@ -5,6 +5,7 @@ import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -31,6 +32,8 @@ class Protocol:
 
     steps: environment steps of a run; steps_of: of those tasks, by the paper's names, that have others
     seeds: runs of each method on each task; None: the paper does not say
+    policy: which one is evaluated, as the code that the paper was made with does it; of a method that has no such
+        evaluations the one that it has
     own: the first word of the labels of the methods that the paper proposes
     title: how the page names the paper; empty: by the file's name
     analogues: families whose tasks only resemble the paper's: orderings are tested, numbers stand beside each other
@@ -39,6 +42,7 @@ class Protocol:
 
     steps: Count
     seeds: Count | None
+    policy: Literal["sampled", "greedy"]
     own: Text
     title: OptionalText = ""
     steps_of: dict[Text, Count] = field(default_factory=dict)
@@ -117,3 +121,10 @@ def of_experiment(params: Params, experiment: str) -> tuple[list[Value], Protoco
         return [], None
     values = [value for value in read(params.folder, claims.paper) if value.table == claims.table]
     return values, params.load(Protocol, "claims", claims.paper)
+
+
+def policy(params: Params, experiment: str) -> Literal["sampled", "greedy"]:
+    """Which policy's evaluations the tables, curves and figures of an experiment show: its paper's."""
+    about = params.experiment(experiment)
+    name = about.claims.paper if about.claims else about.paper
+    return params.load(Protocol, "claims", name).policy

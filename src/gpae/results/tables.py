@@ -91,16 +91,24 @@ def printed(cell: Cell) -> Entry:
     return _entry(cell.paper.mean, cell.paper.std, cell.metric, "")
 
 
+def policy(params: Params, profile: str, experiment: str) -> str:
+    """Which policy's evaluations are shown, in words."""
+    shown = paper.policy(params, experiment)
+    algorithms = {params.method(name).algorithm for name in plan.selection(params, profile, experiment)[1]}
+    other = shown == "sampled" and "value_decomposition" in algorithms
+    return f"{shown} policy" + " (the greedy one of learners of values)" * other
+
+
 def notes(params: Params, profile: str, experiment: str) -> list[str]:
     """What a reader must know beside the numbers, a sentence each."""
     budget, protocol = params.profile(profile), paper.of_experiment(params, experiment)[1]
     methods = plan.selection(params, profile, experiment)[1]
     algorithms = {params.method(name).algorithm for name in methods}
-    greedy = " (the greedy one of QMIX, VDN and IQL)" if "value_decomposition" in algorithms else ""
     said = [
         f"Profile {profile}: {budget.description}.",
         "Here: mean ± standard deviation (n − 1) over seeds, after the last evaluation's"
-        f" {budget.evaluation_episodes} episodes a seed with the sampled policy{greedy}; win rates in percent.",
+        f" {budget.evaluation_episodes} episodes a seed with the {policy(params, profile, experiment)};"
+        " win rates in percent.",
         "IQM: interquartile mean over seeds, with the 95% interval of a stratified bootstrap, which is too narrow for"
         f" few seeds: it holds the truth in {statistics.COVERAGE}.",
     ]

@@ -17,7 +17,7 @@ import pandas as pd
 
 from gpae import plan
 from gpae.config import Params
-from gpae.results import aggregate, paper
+from gpae.results import aggregate, paper, tables
 from gpae.results.figures import panels
 from gpae.results.figures.panels import Curve, Panel
 from gpae.results.layout import UNITS
@@ -25,7 +25,7 @@ from gpae.results.layout import UNITS
 
 def by_task(params: Params, profile: str, experiment: str, root: Path) -> list[Panel]:
     """A panel a task that the profile runs of the experiment."""
-    rows = aggregate.reported(aggregate.read_summary(params, profile, root)[0])
+    rows = aggregate.reported(aggregate.read_summary(params, profile, root)[0], paper.policy(params, experiment))
     values, protocol = paper.of_experiment(params, experiment)
     names = panels.labels(params, profile, experiment)
     jobs = plan.jobs(params, profile, experiment)
@@ -119,10 +119,9 @@ def after_diagnostics(
 
 
 def _shown(params: Params, profile: str, experiment: str) -> str:
-    algorithms = {params.method(name).algorithm for name in plan.selection(params, profile, experiment)[1]}
-    greedy = " (greedy for learners of values)" if "value_decomposition" in algorithms else ""
+    policy = tables.policy(params, profile, experiment).capitalize()
     episodes = params.profile(profile).evaluation_episodes
-    return f"Sampled policy{greedy}, {episodes} episodes an evaluation and seed; mean over seeds"
+    return f"{policy}, {episodes} episodes an evaluation and seed; mean over seeds"
 
 
 def caption_tasks(params: Params, profile: str, experiment: str) -> str:

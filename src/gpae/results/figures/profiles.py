@@ -17,15 +17,15 @@ from matplotlib.figure import Figure
 
 from gpae import plan
 from gpae.config import Params
-from gpae.results import aggregate, statistics
+from gpae.results import aggregate, paper, statistics
 from gpae.results.figures import panels, style
 
 POINTS = 101  # of a profile
 
 
-def _scaled(params: Params, task: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _scaled(params: Params, task: str, rows: pd.DataFrame, policy: str) -> pd.DataFrame:
     """Final scores of a task on the profile's scale; rows: every evaluation of the reported policy."""
-    final = aggregate.final(rows)
+    final = aggregate.final(rows, policy)
     if params.family(params.task(task).family).score.endswith("_percent"):
         return final.assign(score=final["score"] / 100)
     low, high = rows.loc[rows["evaluation"] == 0, "score"].mean(), final.groupby("method")["score"].mean().max()
@@ -34,13 +34,14 @@ def _scaled(params: Params, task: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 def scores(params: Params, profile: str, experiment: str, root: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """({method: scaled final scores [seed, task]}, the tasks), of the methods with results and the tasks they share."""
-    rows = aggregate.reported(aggregate.read_scores(params, profile, root)[0])
+    policy = paper.policy(params, experiment)
+    rows = aggregate.reported(aggregate.read_scores(params, profile, root)[0], policy)
     names = panels.labels(params, profile, experiment)
     parts = {}
     for task in plan.selection(params, profile, experiment)[0]:
         of_task = rows[(rows["task"] == task) & rows["method"].isin(list(names))]
         if len(of_task):
-            parts[task] = _scaled(params, task, of_task)
+            parts[task] = _scaled(params, task, of_task, policy)
     shown = [name for name in names if any((part["method"] == name).any() for part in parts.values())]
     tables = {
         task: part.pivot_table(index="seed", columns="method", values="score").dropna()

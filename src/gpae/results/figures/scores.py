@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from gpae import plan
 from gpae.config import Params
-from gpae.results import aggregate, statistics
+from gpae.results import aggregate, paper, statistics, tables
 from gpae.results.figures import curves, panels, style
 from gpae.results.layout import RATES
 
@@ -42,7 +42,7 @@ def _finals(axes: Axes, scores: pd.DataFrame, looks: dict, names: dict[str, str]
 def draw(params: Params, profile: str, experiment: str, root: Path) -> Figure:
     names = panels.labels(params, profile, experiment)
     looks = style.looks(names)
-    scores = aggregate.final(aggregate.read_scores(params, profile, root)[0])
+    scores = aggregate.final(aggregate.read_scores(params, profile, root)[0], paper.policy(params, experiment))
     tasks = plan.selection(params, profile, experiment)[0]
     footnote = f"profile {profile} · left: seeds, mean and its 95% interval · right: mean over seeds, standard error"
     line = max(2.1, 0.55 + 0.2 * len(names))
@@ -59,5 +59,6 @@ def caption(params: Params, profile: str, experiment: str) -> str:
     return (
         "Left: the score after training, seed by seed (circles), their mean (bar) and its 95% interval by Student's t"
         " (band; none for one seed, and for two it is wide). Right: learning curves, mean over seeds, standard error"
-        f" shaded. {params.profile(profile).evaluation_episodes} episodes an evaluation and seed, sampled policy."
+        f" shaded. {params.profile(profile).evaluation_episodes} episodes an evaluation and seed,"
+        f" {tables.policy(params, profile, experiment)}."
     )
