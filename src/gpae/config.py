@@ -267,11 +267,15 @@ class ValueLearner:
 class DopLearner:
     """The learner of DOP. Lengths in steps, rates dimensionless.
 
-    buffer_windows, batch_size: windows in the replay, over all environments, and drawn from it for a gradient step
+    buffer_windows, batch_size: windows in the replay, over all environments, and drawn from it in an update
+    on_policy_windows, on_policy_batch_size: the newest windows that count as on-policy; so many are drawn from them for
+        the critic, and the actor learns from as many, the newest
+    critic_slice: time steps that a gradient step of the critic takes; it goes through its windows once an update, so
+        that it has rollout_steps / critic_slice gradient steps, and the actor has one
     rms_decay, rms_epsilon: of RMSProp
     epsilon_start, epsilon_finish, epsilon_fraction: as of `ValueLearner`, the share of uniform actions in the policy
-    epochs: gradient steps an update of the critic; the actor has one
-    target_update_interval: updates between two copies of the critic's parameters into the target network
+    target_update_interval: gradient steps of the critic, after which the update ends with a copy of its parameters into
+        the target network
     lam: of TD(lambda) on the newest windows; tree_lam, tree_steps: of the tree backups of old ones
     off_policy_share: kappa, of the tree backups' error in the critic's loss
     reward_scale: times the rewards, as the critic learns them
@@ -282,6 +286,9 @@ class DopLearner:
     rollout_steps: Count
     buffer_windows: Count
     batch_size: Count
+    on_policy_windows: Count
+    on_policy_batch_size: Count
+    critic_slice: Count
     learning_rate: Positive
     critic_learning_rate: Positive
     rms_decay: Annotated[float, Field(ge=0, lt=1)]
@@ -289,7 +296,6 @@ class DopLearner:
     epsilon_start: Fraction
     epsilon_finish: Fraction
     epsilon_fraction: Fraction
-    epochs: Count
     max_gradient_norm: Positive
     target_update_interval: Count
     gamma: Fraction

@@ -48,7 +48,9 @@ class Speed(NamedTuple):
 def work(job: Job) -> int:
     """Steps that a seed's training passes through its gradient steps: nearly all of the time goes there."""
     learner, method = job.learner, job.method
-    if isinstance(learner, ValueLearner | DopLearner):
+    if isinstance(learner, DopLearner):  # the critic's windows, and the actor's
+        return job.updates * (learner.batch_size + 2 * learner.on_policy_batch_size) * learner.rollout_steps
+    if isinstance(learner, ValueLearner):
         return job.updates * learner.batch_size * learner.rollout_steps * learner.epochs
     return job.updates * job.steps_per_update * method.replay_windows * learner.epochs * method.epochs_factor
 

@@ -1,18 +1,20 @@
 """DOP: targets by hand and on a game that is solved exactly, the critic's mean, real windows of SMAX-3m."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
-from matrix_game import MatrixGame
+from matrix_game import GameState, MatrixGame
 
 from gpae import plan
 from gpae.advantages import gae
+from gpae.advantages.taken import taken
 from gpae.algorithms.base import learn
 from gpae.algorithms.dop import Dop, advantage, softened
 from gpae.algorithms.tree_backup import target
@@ -21,14 +23,15 @@ from gpae.config import ConfigError, Params
 from gpae.environments import base
 from gpae.environments.base import View
 from gpae.environments.registry import make
-from gpae.networks.decomposed import Decomposed
+from gpae.networks.decomposed import Decomposed, DecomposedCritic, normalised
 from gpae.networks.policies import Categorical
 from gpae.training import checkpoint
 from gpae.training.rollout import collect, start
-from gpae.training.update import Trainer
+from gpae.training.update import QUICKLY, Trainer
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
-SMALL = {"environments": 4, "rollout_steps": 16, "buffer_windows": 12, "batch_size": 8, "epochs": 2}
+SMALL = {"environments": 4, "rollout_steps": 16, "buffer_windows": 12, "batch_size": 8}
+SMALL |= {"on_policy_windows": 8, "on_policy_batch_size": 4, "critic_slice": 4}
 
 
 def trainer(**learner):
@@ -123,14 +126,32 @@ def test_advantage_by_hand():
 
 
 def test_softened_policies_explore_what_is_available():
-    """Chances 0.9, 0.1 and none, epsilon 0.2: 0.8 * 0.9 + 0.1, 0.8 * 0.1 + 0.1, none."""
+    """Chances 0.5, 0.2 and 0.3 of which the last is not available, epsilon 0.3: 0.7 * 0.5 + 0.1 = 0.45 and
+    0.7 * 0.2 + 0.1 = 0.24, divided by their sum 0.69; without epsilon 0.5 / 0.7 and 0.2 / 0.7."""
     available = jnp.array([True, True, False])
-    policy = Categorical.masked(jnp.log(jnp.array([0.9, 0.1, 1.0])), available)
-    np.testing.assert_allclose(softened(policy, available, 0.2).features(), [0.82, 0.18, 0.0], rtol=1e-6)
-    np.testing.assert_allclose(softened(policy, available, 0.0).features(), policy.features(), rtol=1e-6)
-    only = jnp.array([True, False, False])
-    alone = softened(Categorical.masked(jnp.zeros(3), only), only, 0.5)
+    policy = Categorical(jnp.log(jnp.array([0.5, 0.2, 0.3])))
+    np.testing.assert_allclose(softened(policy, available, 0.3).features(), [0.45 / 0.69, 0.24 / 0.69, 0.0], rtol=1e-5)
+    np.testing.assert_allclose(softened(policy, available, 0.0).features(), [5 / 7, 2 / 7, 0.0], rtol=1e-5)
+    alone = softened(policy, jnp.array([True, False, False]), 0.5)
     assert float(alone.entropy()) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_weights_are_shares_of_the_team():
+    """|W_1| |w_2| of two agents 6 and 2: 3/4 and 1/4, as the authors' code divides them; none left stays none."""
+    weights = jnp.array([[[6.0, 0.0], [2.0, 0.0]]])
+    np.testing.assert_allclose(normalised(weights), [[[0.75, 0.0], [0.25, 0.0]]], rtol=1e-6)
+    keys = jax.random.split(jax.random.PRNGKey(0), 3)
+    job = plan.job(PARAMS, "smoke", "dop", "3m", (0,))
+    spec = base.Spec("game", ("a", "b", "c"), 3, 2, base.Discrete(2), 9, False)
+    critic = DecomposedCritic(spec, replace(job.network, width=8), 4)
+    observation, state = jax.random.normal(keys[0], (5, 3, 2, 3)), jax.random.normal(keys[1], (5, 2, 2))
+    params = jax.jit(critic.init)(keys[2], observation, state)
+    judged = jax.jit(critic.apply)(params, observation, state)
+    np.testing.assert_allclose(judged.weights.sum(axis=1), 1.0, rtol=1e-5)
+    layer = {name: params["params"][name]["Dense_0"]["kernel"] for name in ("first_weights", "second_weights")}
+    first = np.abs(np.asarray(state[0, 0] @ layer["first_weights"])).reshape(3, 4)  # biases begin at 0
+    product = first @ np.abs(np.asarray(state[0, 0] @ layer["second_weights"]))
+    np.testing.assert_allclose(judged.weights[0, :, 0], product / product.sum(), rtol=1e-4)
 
 
 def test_targets_judge_old_windows_by_the_policies_of_now():
@@ -190,38 +211,167 @@ def test_targets_judge_old_windows_by_the_policies_of_now():
 # --------------------------------------------------------------------------------------------------------- updates
 
 
+def test_the_familys_settings_are_those_of_the_authors_code():
+    """A step of the critic for every time step of its 32 old and 16 new windows, a copy after 600 of them."""
+    for task in ("3m", "spread_3"):
+        learner = plan.job(PARAMS, "paper", "dop", task, (0,)).learner
+        assert learner.critic_slice == 1 and learner.target_update_interval == 600
+        assert (learner.batch_size, learner.on_policy_batch_size, learner.on_policy_windows) == (32, 16, 32)
+        assert (learner.lam, learner.tree_lam, learner.tree_steps, learner.off_policy_share) == (0.8, 0.93, 5, 0.5)
+
+
+class Line(MatrixGame):
+    """The matrix game five times in an episode; what is seen is how often it was played."""
+
+    def view(self, state):
+        seen, times = super().view(state), state.tally.length[:, None] / 5
+        return seen._replace(observation=times * seen.observation, state=times)
+
+    def step(self, key, state, action):
+        reward, done = self.payoff[action[0], action[1]], state.tally.length == 4
+        tally, episode = base.count(state.tally, reward, done, jnp.zeros_like(done))
+        state = GameState(tally)
+        return state, base.Step(self.view(state), reward, jnp.stack([done, done]), done, episode)
+
+
 @cache
-def training():
-    """A trainer that copies its target every third update, and its states and metrics after 0 to 4 updates."""
-    made = trainer(target_update_interval=3)
-    states, seen = [made.init(jnp.zeros(1, jnp.int32))], [{}]
-    for _ in range(4):
-        state, metrics = made.update(jax.tree.map(jnp.copy, states[-1]))
+def line():
+    """A learner of 4 steps of the critic an update that copies its target after 7 or more, and its states and metrics
+    after 0 to 6 updates; the second is the first to have the 8 windows of a batch."""
+    game, job = Line([[0.0, 1.0], [1.0, 8.0]]), plan.job(PARAMS, "smoke", "dop", "3m", (0,))
+    learner = replace(job.learner, **SMALL | {"mixer_embedding": 8, "target_update_interval": 7})
+    algorithm = Dop(game, job.method, learner, replace(job.network, width=8, layers=1, recurrent=False), 40)
+
+    def play(key, state):
+        return collect(game, algorithm.explore(state), key, start(game, key, 4, 0), 16)[1]
+
+    @partial(jax.jit, compiler_options=QUICKLY)
+    def update(key, state):
+        state, _, seen = learn(algorithm, key, state, play(jax.random.fold_in(key, 1), state))
+        return state, seen
+
+    first = algorithm.init(jax.random.PRNGKey(0))
+    states = [algorithm.with_replay(first, jax.eval_shape(play, jax.random.PRNGKey(0), first))]
+    seen = [{}]
+    for key in jax.random.split(jax.random.PRNGKey(1), 6):
+        state, metrics = update(key, states[-1])
         states.append(state)
         seen.append(metrics)
-    return made, states, seen
+    return algorithm, states, seen
 
 
-@pytest.mark.slow
+def same(one, other):
+    return jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), one, other))
+
+
 def test_an_update_moves_actor_and_critic_and_the_target_follows_by_copies():
-    _, states, seen = training()
-    same = lambda one, other: jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), one, other))  # noqa: E731
-    for update in range(1, 5):
-        before, after = states[update - 1].learner, states[update].learner
-        assert not same(after.actor.params, before.actor.params)
-        assert not same(after.critic.params, before.critic.params)
-        assert same(after.target, before.target) == (update != 3)
-        assert same(after.target, after.critic.params) == (update == 3)
+    _, states, seen = line()
+    for update in range(1, 7):
+        before, after = states[update - 1], states[update]
+        assert same(after.actor.params, before.actor.params) == (update == 1)
+        assert same(after.critic.params, before.critic.params) == (update == 1)
+        assert same(after.target, before.target) == (update not in (3, 5))
+        assert same(after.target, after.critic.params) == (update in (1, 3, 5))
+        assert int(after.critic_steps) == int(seen[update]["critic_steps"]) == 4 * (update - 1)
+        assert bool(seen[update]["learning"]) == (update > 1)
         assert all(bool(jnp.isfinite(value).all()) for value in seen[update].values())
-        assert bool(after.buffer.is_full[0]) == (update >= 3)  # 12 windows of 4 environments
-    epsilons = [float(metrics["epsilon"][0]) for metrics in seen[1:]]
+        assert bool(after.buffer.is_full) == (update >= 3)  # 12 windows of 4 environments
+    epsilons = [float(metrics["epsilon"]) for metrics in seen[1:]]
     assert epsilons[0] == 0.5 and epsilons == sorted(epsilons, reverse=True) and epsilons[-1] < 0.5
+
+
+def test_the_critic_goes_through_the_windows_in_time_order_and_the_actor_follows_it():
+    """An update by hand: 4 gradient steps on 4 time steps each, RMSProp as PyTorch has it (the root, then eps), targets
+    of the network before; then the actor's one, by the critic afterwards, on the 4 newest windows."""
+    algorithm, states, _ = line()
+    learner, state, key = algorithm.learner, states[4], jax.random.PRNGKey(7)
+    quick = partial(jax.jit, compiler_options=QUICKLY)
+    fields, _ = quick(algorithm._fit)(state, key)
+    old_key, new_key = jax.random.split(key)
+    epsilon = algorithm.epsilon(state.updates - 1)
+    newest = algorithm.buffer.newest(state.buffer, 8)
+
+    def rows(which):
+        return algorithm.buffer.batch(jax.tree.map(lambda leaf: leaf[which], newest))
+
+    old, new = algorithm.buffer.sample(old_key, state.buffer), rows(jax.random.permutation(new_key, 8)[:4])
+
+    @quick
+    def targets(batch):
+        return algorithm.targets(state.target, batch, algorithm._policies(state.actor.params, batch, epsilon))
+
+    aims = targets(old)[0], targets(new)[1]
+
+    def clipped(gradients):
+        norm = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradients)))
+        return jax.tree.map(lambda leaf: leaf * jnp.minimum(1.0, learner.max_gradient_norm / norm), gradients)
+
+    def step(params, optimiser, gradients, rate):
+        memory = next(part.nu for part in jax.tree.leaves(optimiser, is_leaf=lambda x: hasattr(x, "nu")))
+        memory = jax.tree.map(lambda s, g: 0.99 * s + 0.01 * g**2, memory, gradients)
+        moved = jax.tree.map(lambda p, g, s: p - rate * g / (jnp.sqrt(s) + 1e-5), params, gradients, memory)
+        return moved, optax.ScaleByRmsState(nu=memory)
+
+    @quick
+    @jax.grad
+    def slope(params, counts):
+        total = 0.0
+        for batch, aim in ((old, aims[0]), (new, aims[1])):
+            judged = Decomposed(*(leaf[:-1] for leaf in algorithm._judged(params, batch)))
+            errors = (judged.team(taken(judged.values, batch.action)) - aim) ** 2
+            total += 0.5 * jnp.mean(errors, axis=1) @ counts / 4
+        return total
+
+    params, memory = state.critic.params, state.critic.optimiser
+    for first in (0, 4, 8, 12):
+        gradients = clipped(slope(params, (jnp.arange(16) // 4 == first // 4).astype(jnp.float32)))
+        params, memory = step(params, memory, gradients, learner.critic_learning_rate)
+    for found, expected in zip(jax.tree.leaves(fields["critic"].params), jax.tree.leaves(params), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+    last = rows(jnp.arange(4))
+
+    @quick
+    @jax.grad
+    def uphill(actor):
+        policies = Categorical(algorithm._policies(actor, last, epsilon).log_probs[:-1])
+        judged = Decomposed(*(leaf[:-1] for leaf in algorithm._judged(fields["critic"].params, last)))
+        weight = jax.lax.stop_gradient(advantage(judged, policies.features(), last.action))
+        return -jnp.mean(weight * policies.log_prob(last.action))
+
+    gradients = clipped(uphill(state.actor.params))
+    params, _ = step(state.actor.params, state.actor.optimiser, gradients, learner.learning_rate)
+    for found, expected in zip(jax.tree.leaves(fields["actor"].params), jax.tree.leaves(params), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_the_newest_windows_are_the_last_added():
+    """Rollouts of 4 environments whose rewards say which they are: 10 r + environment, in a ring of three rollouts."""
+    algorithm, states, _ = line()
+    game = Line(np.zeros((2, 2)))
+    runner = start(game, jax.random.PRNGKey(0), 4, 0)
+    rollout = collect(game, algorithm.explore(states[0]), jax.random.PRNGKey(0), runner, 16)[1]
+    buffer = states[0].buffer
+    for r in range(5):
+        reward = jnp.broadcast_to(10.0 * r + jnp.arange(4), (16, 4))
+        buffer = algorithm.buffer.add(buffer, rollout._replace(window=rollout.window._replace(reward=reward)))
+    assert algorithm.buffer.newest(buffer, 6).reward[:, 0].tolist() == [40, 41, 42, 43, 30, 31]
+
+
+@cache
+def training():
+    """A trainer and its states after 0 to 4 updates."""
+    made = trainer(target_update_interval=7)
+    states = [made.init(jnp.zeros(1, jnp.int32))]
+    for _ in range(4):
+        states.append(made.update(jax.tree.map(jnp.copy, states[-1]))[0])
+    return made, states
 
 
 @pytest.mark.slow
 def test_a_saved_state_goes_on_with_the_same_bits(tmp_path):
     """The buffer is part of it."""
-    made, states, _ = training()
+    made, states = training()
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(states[2]))  # or else an update compiles anew
     checkpoint.save(tmp_path / "2", made.job, states[2])
     state = jax.tree.map(jnp.array, checkpoint.restore(tmp_path / "2", made.job, states[2]))
@@ -250,7 +400,7 @@ def test_agents_learn_to_act_together(share):
     """Payoffs 0, 1, 1 and 8: the joint action of 8, by targets of either kind and by both."""
     game, job, updates = MatrixGame([[0.0, 1.0], [1.0, 8.0]]), plan.job(PARAMS, "smoke", "dop", "3m", (0,)), 400
     settings = SMALL | {"environments": 8, "rollout_steps": 8, "buffer_windows": 800, "mixer_embedding": 8}
-    settings |= {"learning_rate": 1e-2, "critic_learning_rate": 1e-2, "target_update_interval": 5}
+    settings |= {"learning_rate": 1e-2, "critic_learning_rate": 1e-2, "target_update_interval": 10}
     learner = replace(job.learner, **settings, off_policy_share=share, reward_scale=1.0)
     algorithm = Dop(game, job.method, learner, replace(job.network, width=16, recurrent=False), updates)
     runner = start(game, jax.random.PRNGKey(0), 8, 0)

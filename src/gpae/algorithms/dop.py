@@ -2,7 +2,8 @@
 
 The critic is a weighted sum of the agents' values, so its mean over the policies of all agents needs no sum over joint
 actions: targets from old windows are tree backups. An agent's policy follows its value's advantage times its weight, on
-the newest windows alone. "Off-Policy Multi-Agent Decomposed Policy Gradients", arXiv:2007.12322, stochastic DOP.
+the newest windows alone. "Off-Policy Multi-Agent Decomposed Policy Gradients", arXiv:2007.12322, stochastic DOP; how
+often which network steps, and on what, is as in its authors' code (TonghanWang/DOP at commit 2016199).
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from gpae.algorithms.descent import Trained
 from gpae.algorithms.q_learning import annealed
 from gpae.algorithms.tree_backup import target as tree_backup
 from gpae.algorithms.window import Rollout, empty_window
-from gpae.algorithms.window_buffer import Batch, WindowBuffer
+from gpae.algorithms.window_buffer import Batch, WindowBuffer, beside
 from gpae.config import DopLearner, DopMethod, Network
 from gpae.environments.base import Discrete, Viewable
 from gpae.networks.actor_critic import Actor
@@ -27,28 +28,28 @@ from gpae.networks.policies import Categorical
 
 
 class DopState(NamedTuple):
-    """target: the critic's parameters that targets are made with; buffer: a WindowBuffer's; updates: int32."""
+    """target: the critic's parameters that targets are made with; buffer: a WindowBuffer's; updates: int32.
+
+    critic_steps, copied_at: int32, gradient steps of the critic so far, and at its last copy into the target network
+    """
 
     actor: Trained
     critic: Trained
     target: Any
     buffer: Any
     updates: jax.Array
-
-
-class Held(NamedTuple):
-    """key: of the critic's draws; newest: the rollout as a batch"""
-
-    key: jax.Array
-    newest: Batch
+    critic_steps: jax.Array
+    copied_at: jax.Array
 
 
 def softened(policies: Categorical, available: jax.Array, epsilon: jax.Array) -> Categorical:
-    """With probability epsilon an available action drawn uniformly, else one of the policy's; available: [..., A]."""
-    uniform = available / available.sum(-1, keepdims=True)
-    chances = (1 - epsilon) * jnp.exp(policies.log_probs) + epsilon * uniform
-    least = jnp.finfo(chances.dtype).tiny  # the gradient of log 0 is not finite
-    return Categorical(jnp.where(available, jnp.log(jnp.maximum(chances, least)), policies.log_probs))
+    """(1 - epsilon) pi(a) + epsilon / A over all A actions, and of these the available ones, divided by their sum.
+
+    policies: over all actions, whether available or not; available: bool [..., A]
+    """
+    mixed = (1 - epsilon) * jnp.exp(policies.log_probs) + epsilon / policies.log_probs.shape[-1]
+    least = jnp.finfo(mixed.dtype).tiny  # the gradient of log 0 is not finite
+    return Categorical.masked(jnp.log(jnp.maximum(mixed, least)), available)
 
 
 def advantage(judged: Decomposed, chances: jax.Array, action: jax.Array) -> jax.Array:
@@ -70,7 +71,7 @@ class Dop:
 
     # A sampled window is unrolled from an empty hidden state: right at the beginning of an episode only.
     fresh_windows = True
-    acting = "actor"
+    acting = "networks"
     critic_hidden_size = 0
 
     def __init__(self, environment: Viewable, method: DopMethod, learner: DopLearner, network: Network, updates: int):
@@ -91,7 +92,7 @@ class Dop:
         learner = self.learner
         return optax.chain(
             optax.clip_by_global_norm(learner.max_gradient_norm),
-            optax.rmsprop(rate, decay=learner.rms_decay, eps=learner.rms_epsilon),
+            optax.rmsprop(rate, decay=learner.rms_decay, eps=learner.rms_epsilon, eps_in_sqrt=False),
         )
 
     # ------------------------------------------------------------------------------------------------- state and acting
@@ -103,11 +104,12 @@ class Dop:
         view = window.view
         actor = self.actor.init(actor_key, window.actor_hidden, view.observation, view.available, window.begins)
         critic = self.critic.init(critic_key, view.observation, view.state)
+        zero = jnp.zeros((), jnp.int32)
         trained = {
             name: Trained(each, self.optimisers[name].init(each))
             for name, each in (("actor", actor), ("critic", critic))
         }
-        return DopState(**trained, target=critic, buffer=None, updates=jnp.zeros((), jnp.int32))
+        return DopState(**trained, target=critic, buffer=None, updates=zero, critic_steps=zero, copied_at=zero)
 
     def with_replay(self, state: DopState, rollout: Rollout) -> DopState:
         return state._replace(buffer=self.buffer.empty(rollout))
@@ -128,8 +130,8 @@ class Dop:
 
     def _acting(self, params: Any, epsilon: jax.Array) -> Act:
         def act(hidden, view, begins):
-            seen = (view.observation[None], view.available[None], begins[None])
-            policies, states = self.actor.apply(params, hidden, *seen)
+            every = jnp.ones_like(view.available)[None]
+            policies, states = self.actor.apply(params, hidden, view.observation[None], every, begins[None])
             return softened(jax.tree.map(lambda leaf: leaf[0], policies), view.available, epsilon), states[0]
 
         return act
@@ -138,7 +140,8 @@ class Dop:
         """[T + 1, N, B], those that would act in these windows now."""
         view = batch.view
         hidden = jnp.zeros((len(self.spec.agents), batch.begins.shape[1], self.hidden_size), jnp.float32)
-        policies, _ = self.actor.apply(params, hidden, view.observation, view.available, batch.begins)
+        every = jnp.ones_like(view.available)
+        policies, _ = self.actor.apply(params, hidden, view.observation, every, batch.begins)
         return softened(policies, view.available, epsilon)
 
     def _judged(self, params: Any, batch: Batch) -> Decomposed:
@@ -159,69 +162,100 @@ class Dop:
         on = value + gae.advantage(reward, batch.done, value, expected[-1], learner.gamma, learner.lam)
         return off, on
 
-    def _error(self, params: Any, batch: Batch, aim: jax.Array) -> jax.Array:
-        judged = Decomposed(*(leaf[:-1] for leaf in self._judged(params, batch)))
-        return jnp.mean((judged.team(taken(judged.values, batch.action)) - aim) ** 2)
-
     def _policy_loss(self, params: Any, batch: Batch, weight: jax.Array, epsilon: jax.Array):
         """weight: [T, N, B], of every log probability"""
         policies = Categorical(self._policies(params, batch, epsilon).log_probs[:-1])
-        loss = -jnp.mean(jnp.sum(policies.log_prob(batch.action) * weight, axis=1))
+        loss = -jnp.mean(policies.log_prob(batch.action) * weight)
         return loss, {"policy_loss": loss, "entropy": policies.entropy().mean()}
 
     @property
     def fits(self) -> dict[str, Fit]:
-        return {"actor": self._fit_actor, "critic": self._fit_critic}
+        # one after the other: the actor's step is by the critic as its own steps left it
+        return {"networks": self._fit}
 
     def asked_of(self, rollout: Rollout) -> Rollout:
         return rollout._replace(policies=None)
 
     def hold(self, key: jax.Array, state: DopState, rollout: Rollout):
-        window = rollout.window
-        newest = Batch(window.view, window.begins, window.action, window.reward, window.done)
         state = state._replace(buffer=self.buffer.add(state.buffer, rollout), updates=state.updates + 1)
-        return state, Held(key, newest), window.critic_hidden, {"epsilon": self.epsilon(state.updates - 1)}
+        return state, key, rollout.window.critic_hidden, {"epsilon": self.epsilon(state.updates - 1)}
 
     def _step(self, name: str, trained: Trained, gradients: Any) -> Trained:
         updates, optimiser = self.optimisers[name].update(gradients, trained.optimiser, trained.params)
         return Trained(optax.apply_updates(trained.params, updates), optimiser)
 
-    def _fit_actor(self, state: DopState, held: Held):
-        """One step along the policy gradient of the newest windows."""
-        batch, epsilon = held.newest, self.epsilon(state.updates - 1)
-        policies = self._policies(state.actor.params, batch, epsilon)
-        judged = Decomposed(*(leaf[:-1] for leaf in self._judged(state.critic.params, batch)))
-        weight = advantage(judged, policies.features()[:-1], batch.action)
-        gradients, seen = jax.grad(self._policy_loss, has_aux=True)(state.actor.params, batch, weight, epsilon)
-        seen |= {"advantage_mean": weight.mean(), "advantage_std": weight.std()}
-        seen |= {"actor_gradient_norm": optax.global_norm(gradients)}
-        return {"actor": self._step("actor", state.actor, gradients)}, seen
+    def _fit(self, state: DopState, key: jax.Array):
+        """Once the buffer has the windows of a whole batch, the critic's steps and then the actor's; until then the
+        metrics of learning are 0."""
+        learner = self.learner
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(self._learn, state, key)[1])
+        needed = max(learner.batch_size, learner.on_policy_windows)
+        learning = state.updates * learner.environments >= needed
+        as_it_was = {name: getattr(state, name) for name in ("actor", "critic", "target", "critic_steps", "copied_at")}
+        learned, seen = jax.lax.cond(learning, lambda: self._learn(state, key), lambda: (as_it_was, zeros))
+        seen["critic_steps"] = learned["critic_steps"].astype(jnp.float32)
+        return learned, seen | {"learning": learning.astype(jnp.float32)}
 
-    def _fit_critic(self, state: DopState, held: Held):
-        """`epochs` steps on the errors of tree backups in old windows and of TD(lambda) in the newest ones."""
-        learner, epsilon, actor = self.learner, self.epsilon(state.updates - 1), state.actor.params
-        newest = held.newest
-        on = self.targets(state.target, newest, self._policies(actor, newest, epsilon))[1]
+    def _learn(self, state: DopState, key: jax.Array):
+        """The critic on windows drawn from the newest and from all of them, then the actor on the newest."""
+        learner, epsilon = self.learner, self.epsilon(state.updates - 1)
+        old_key, new_key = jax.random.split(key)
+        newest = self.buffer.newest(state.buffer, learner.on_policy_windows)
+        order = jax.random.permutation(new_key, learner.on_policy_windows)
 
-        def step(trained, key):
-            old = self.buffer.sample(key, state.buffer)
-            off = self.targets(state.target, old, self._policies(actor, old, epsilon))[0]
+        def first(rows):
+            rows = rows[: learner.on_policy_batch_size]
+            return self.buffer.batch(jax.tree.map(lambda leaf: leaf[rows], newest))
 
-            def loss(params):
-                errors = self._error(params, old, off), self._error(params, newest, on)
-                share = learner.off_policy_share
-                whole = share * errors[0] + (1 - share) * errors[1]
-                return whole, {"off_policy_error": errors[0], "on_policy_error": errors[1], "value_loss": whole}
+        old, new = self.buffer.sample(old_key, state.buffer), first(order)
+        critic, seen = self._critic_steps(state, old, new, epsilon)
+        actor, of_actor = self._actor_step(state.actor, critic.params, first(jnp.arange(len(order))), epsilon)
+        steps = state.critic_steps + learner.rollout_steps // learner.critic_slice
+        copies = steps - state.copied_at >= learner.target_update_interval
+        learned = {
+            "actor": actor,
+            "critic": critic,
+            "target": jax.tree.map(lambda new, old: jnp.where(copies, new, old), critic.params, state.target),
+            "critic_steps": steps,
+            "copied_at": jnp.where(copies, steps, state.copied_at),
+        }
+        return learned, seen | of_actor
 
-            gradients, seen = jax.grad(loss, has_aux=True)(trained.params)
+    def _critic_steps(self, state: DopState, old: Batch, new: Batch, epsilon: jax.Array):
+        """Through the windows in time order, a gradient step every `critic_slice` time steps: on the errors of tree
+        backups in the old windows and of TD(lambda) in the new ones, both from the target network."""
+        learner, share, count = self.learner, self.learner.off_policy_share, old.reward.shape[1]
+        rows = beside(old, new)
+        off, on = self.targets(state.target, rows, self._policies(state.actor.params, rows, epsilon))
+        aim = jnp.concatenate([off[:, :count], on[:, count:]], axis=1)
+
+        def loss(params, part):
+            observation, situation, action, aim = part
+            judged = self.critic.apply(params, observation, situation)
+            errors = (judged.team(taken(judged.values, action)) - aim) ** 2
+            errors = errors[:, :count].mean(), errors[:, count:].mean()
+            whole = share * errors[0] + (1 - share) * errors[1]
+            return whole, {"off_policy_error": errors[0], "on_policy_error": errors[1], "value_loss": whole}
+
+        def step(trained, part):
+            gradients, seen = jax.grad(loss, has_aux=True)(trained.params, part)
             seen |= {"critic_gradient_norm": optax.global_norm(gradients)}
             return self._step("critic", trained, gradients), seen
 
-        trained, seen = jax.lax.scan(step, state.critic, jax.random.split(held.key, learner.epochs))
-        refresh = state.updates % learner.target_update_interval == 0
-        aim = jax.tree.map(lambda new, old: jnp.where(refresh, new, old), trained.params, state.target)
-        seen = jax.tree.map(jnp.mean, seen) | {"target_mean": on.mean()}
-        return {"critic": trained, "target": aim}, seen
+        parts = (rows.view.observation[:-1], rows.view.state[:-1], rows.action, aim)
+        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, learner.critic_slice, *leaf.shape[1:]), parts)
+        trained, seen = jax.lax.scan(step, state.critic, parts)
+        return trained, jax.tree.map(jnp.mean, seen) | {"target_mean": aim[:, count:].mean()}
+
+    def _actor_step(self, trained: Trained, critic: Any, batch: Batch, epsilon: jax.Array):
+        """One step along the policy gradient of these windows."""
+        policies = self._policies(trained.params, batch, epsilon)
+        judged = Decomposed(*(leaf[:-1] for leaf in self._judged(critic, batch)))
+        weight = advantage(judged, policies.features()[:-1], batch.action)
+        gradients, seen = jax.grad(self._policy_loss, has_aux=True)(trained.params, batch, weight, epsilon)
+        seen |= {"advantage_mean": weight.mean(), "advantage_std": weight.std()}
+        seen |= {"actor_gradient_norm": optax.global_norm(gradients)}
+        return self._step("actor", trained, gradients), seen
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """k^i(s) (Q^i(a^i) - E Q^i), [T, N, B]: an agent's part of what the joint action was worth."""

@@ -77,7 +77,20 @@ class WindowBuffer:
 
     def sample(self, key: jax.Array, buffer: Any) -> Batch:
         """`batch_size` windows drawn from the buffer with replacement."""
-        experience = jax.tree.map(lambda leaf: leaf[:, 0], self.flashbax.sample(buffer, key).experience)
+        return self.batch(jax.tree.map(lambda leaf: leaf[:, 0], self.flashbax.sample(buffer, key).experience))
+
+    def newest(self, buffer: Any, count: int) -> Experience:
+        """The last `count` windows that were added, the newest first, of one rollout those of environment 0 first.
+
+        Returns leaves [count, ...]; the buffer must have so many.
+        """
+        environments, places = jax.tree.leaves(buffer.experience)[0].shape[:2]
+        which = jnp.arange(count)
+        place = (buffer.current_index - 1 - which // environments) % places
+        return jax.tree.map(lambda leaf: leaf[which % environments, place], buffer.experience)
+
+    def batch(self, experience: Experience) -> Batch:
+        """Windows, leaves [B, ...], with what was seen in them."""
         batch, time = jax.tree.leaves(experience.states)[0].shape[:2]
 
         def side_by_side(leaf, axis):
@@ -91,3 +104,9 @@ class WindowBuffer:
         action, reward, done = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
         begins = jnp.concatenate([jnp.ones((1, batch), bool), done])
         return Batch(jax.tree.map(apart, view), begins, action, reward, done)
+
+
+def beside(one: Batch, other: Batch) -> Batch:
+    """The windows of both, as one batch."""
+    axes = Batch(View(observation=2, state=1, available=2), begins=1, action=2, reward=1, done=1)
+    return jax.tree.map(lambda a, b, axis: jnp.concatenate([a, b], axis), one, other, axes)

@@ -1,4 +1,4 @@
-"""DOP's critic: a sum of the agents' values whose weights and bias the state makes."""
+"""DOP's critic: a weighted mean of the agents' values and a bias; the state makes weights and bias."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -17,7 +17,9 @@ from gpae.networks.mixers import Hypernetwork
 class Decomposed(NamedTuple):
     """Q(s, a) = sum_i k^i(s) Q^i(s, o^i, a^i) + b(s).
 
-    values: [T, N, B, A], Q^i of every own action; weights: [T, N, B], k^i >= 0; bias: [T, B]
+    values: [T, N, B, A], Q^i of every own action
+    weights: [T, N, B], k^i >= 0, of which the agents' sum is 1
+    bias: [T, B]
     """
 
     values: jax.Array
@@ -30,10 +32,18 @@ class Decomposed(NamedTuple):
         return jnp.sum(self.weights * own, axis=1) + self.bias
 
 
+def normalised(weights: jax.Array) -> jax.Array:
+    """weights: [T, N, B], none negative, divided by the agents' sum; all of them 0 stay 0."""
+    return weights / jnp.maximum(weights.sum(axis=1, keepdims=True), 1e-8)  # whose square a gradient divides by
+
+
 class DecomposedCritic(nn.Module):
     """ "Off-Policy Multi-Agent Decomposed Policy Gradients" (Wang et al. 2021, Eq. 5), feed-forward.
 
-    embedding: units of the hypernetworks' hidden layer
+    k^i(s) = |W_1(s)|_i . |w_2(s)|, divided by the sum over agents, with W_1 [N, E] and w_2 [E] linear in the state, as
+    in its authors' code.
+
+    embedding: E, also the units of the bias' hidden layer
     """
 
     spec: Spec
@@ -50,6 +60,9 @@ class DecomposedCritic(nn.Module):
         begins = jnp.ones(state.shape[:2], bool)
         x, _ = Body(replace(self.network, recurrent=False), init)(jnp.zeros((*x.shape[1:3], 0)), x, begins)
         values = Linear(self.spec.actions.size, kernel_init=kernel_init(self.network, gain=1.0))(x)
-        weights = jnp.abs(Hypernetwork((self.embedding, agents), 1.0, name="weights")(state))
+        first = jnp.abs(Hypernetwork((agents * self.embedding,), 1.0, name="first_weights")(state))
+        second = jnp.abs(Hypernetwork((self.embedding,), 1.0, name="second_weights")(state))
+        first = first.reshape(*state.shape[:2], agents, self.embedding)
+        weights = normalised(jnp.einsum("tbne,tbe->tnb", first, second))
         bias = Hypernetwork((self.embedding, 1), 1.0, name="bias")(state)
-        return Decomposed(values, jnp.moveaxis(weights, -1, 1), bias[..., 0])
+        return Decomposed(values, weights, bias[..., 0])
