@@ -97,6 +97,8 @@ class PolicyGradientMethod:
     joint_samples: m, draws of the others' actions for ASAE's expectation (Eq. 10 of its paper)
     sequential: the agents' policies are updated one after the other (HAPPO)
     mixer_embedding, hypernet_width, mixer_init_scale: PPO-Mix's mixer
+    action_value: what an advantage takes for Q(s, a) before the baseline is taken off it, of COMA with Q and of MACA:
+        what the critic says (`network`), or the lambda-return from what it says (`return`), as MACA's code has it
     levels: the baselines that MACA weighs, Eq. 3 of its paper without the others
     sigma: the attention from which on another agent is one of MACA's correlated ones, in units of 1 / N
     attention_residual: the share of the identity in a block's part of the attention rollout
@@ -122,6 +124,7 @@ class PolicyGradientMethod:
     mixer_embedding: Count = _extra(128)
     hypernet_width: Count = _extra(128)
     mixer_init_scale: Positive = _extra(1.0)
+    action_value: Literal["network", "return"] = _extra("network")
     levels: Annotated[tuple[Level, ...], Field(min_length=1)] = _extra(LEVELS)
     sigma: NotNegative = _extra(1.0)
     attention_residual: Fraction = _extra(0.0)

@@ -70,11 +70,14 @@ def test_values_of_own_actions_do_not_see_the_own_action_but_the_others(method):
     assert np.all(np.abs(before[0, 1:] - after[0, 1:]).max(axis=-1) > 1e-4)
 
 
-def test_the_value_of_a_state_is_the_mean_over_the_own_action():
-    critic, params = made("maca_coma")
+@pytest.mark.parametrize("method", ["asae_coma", "maca_coma"])
+def test_targets_go_on_from_the_mean_over_the_own_action_or_from_the_one_taken(method):
+    critic, params = made(method)
     judged = judge(critic, params, window(), policies())
     mean = (policies().features()[:-1] * judged.own.values[0]).sum(-1)
-    np.testing.assert_allclose(judged.value[:-1], mean, atol=1e-6)
+    goes_on = mean if method == "asae_coma" else judged.fitted
+    np.testing.assert_allclose(judged.value[:-1], goes_on, atol=1e-6)
+    assert np.abs(mean - judged.fitted).max() > 1e-2
     chosen = np.take_along_axis(np.asarray(judged.own.values[0]), np.asarray(window().action)[..., None], axis=-1)[
         ..., 0
     ]
@@ -163,7 +166,7 @@ def continuous():
     return window()._replace(action=action), Gaussian(mean, jnp.zeros_like(mean), jnp.ones(mean.shape, bool))
 
 
-@pytest.mark.parametrize("method", ["maca_coma", "ppo_sum", "ppo_mix"])
+@pytest.mark.parametrize("method", ["asae_coma", "maca_coma", "ppo_sum", "ppo_mix"])
 def test_continuous_actions_are_drawn_for_the_mean_over_the_own_one(method):
     critic = critics.make(PARAMS.method(method), ROBOT, NETWORK)
     params = jax.jit(critic.init)(jax.random.PRNGKey(0), empty_window(ROBOT, H, H))
@@ -174,8 +177,9 @@ def test_continuous_actions_are_drawn_for_the_mean_over_the_own_one(method):
     taken, drawn = judged.own.values[0, ..., 0], judged.own.values[0, ..., 1:]
     advantage = coma.counterfactual(judged.own.values[0], judged.own.chances, judged.own.chosen)
     np.testing.assert_allclose(advantage, taken - drawn.mean(-1), atol=1e-6)
-    if method == "maca_coma":
-        np.testing.assert_allclose(judged.value[:-1], drawn.mean(-1), atol=1e-6)
+    if method in ("asae_coma", "maca_coma"):
+        goes_on = drawn.mean(-1) if method == "asae_coma" else taken
+        np.testing.assert_allclose(judged.value[:-1], goes_on, atol=1e-6)
         np.testing.assert_allclose(judged.fitted, taken, atol=1e-6)
     if method == "ppo_sum":
         np.testing.assert_allclose(judged.fitted[:, 0], taken.sum(1), atol=1e-5)

@@ -1,7 +1,7 @@
 """Estimators inside the learner, on real rollouts of SMAX-3m."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,15 +9,66 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import random_windows
 
 from gpae import plan
 from gpae.algorithms import estimation
+from gpae.algorithms.judgement import Levels, Own
+from gpae.algorithms.search import WeightSearch
 from gpae.config import Params
-from gpae.environments.base import Disturbance
+from gpae.environments.base import Discrete, Disturbance, Spec
 from gpae.environments.smax.rules import STOP
 from gpae.training.update import Trainer
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
+T, N, B, A, Z = 12, 3, 4, 2, 8
+SPEC = Spec("three", ("a", "b", "c"), 5, 4, actions=Discrete(A), horizon=9, has_winner=False)
+
+
+def normal(*shape, seed=0) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+
+
+def estimated(name, value, **beside):
+    """Estimates of a method on random steps; value: [T + 1, N, B]."""
+    window = random_windows.window(SPEC, T, B, 0)
+    given = window, window.log_prob, value, jnp.ones(B, bool), None, beside
+    return window, jax.jit(partial(estimation.estimate, PARAMS.method(name), 0.99, 0.95))(*given)[0]
+
+
+def test_maca_with_the_joint_baseline_alone_is_mappo():
+    """For the same values, to the last bit: whatever the other two baselines are and whatever has been searched."""
+    value = jnp.broadcast_to(normal(T + 1, 1, B), (T + 1, N, B))
+    baselines = jnp.concatenate([value[None, :-1], normal(2, T, N, B, seed=1)])
+    levels = Levels(normal(T + 1, N, B, seed=2), baselines, None, jnp.ones((T, N, B), jnp.int32), None)
+    search = WeightSearch(replace(PARAMS.method("maca_jnt"), state_embedding=Z))
+    weights = search.weights(normal(Z + 1, 3, seed=3), normal(T, B, Z, seed=4))
+    _, joint = estimated("maca_jnt", value, levels=levels, weights=weights)
+    _, mappo = estimated("maca_mappo", value)
+    np.testing.assert_array_equal(joint.raw, mappo.raw)
+    np.testing.assert_array_equal(joint.advantage, mappo.advantage)
+    np.testing.assert_array_equal(joint.target, mappo.target)
+    _, every = estimated("maca", value, levels=levels, weights=weights.at[:2].set(0.5))
+    assert np.abs(every.raw - mappo.raw).max() > 0.1
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_comas_advantage_is_its_return_less_its_baseline(returns):
+    """A(t) = R(t) - sum pi Q, R the lambda-return from Q of the actions taken; as a network says it, Q - sum pi Q."""
+    q, chances = normal(T + 1, N, B, A), jax.nn.softmax(normal(T, N, B, A, seed=1))
+    action = random_windows.window(SPEC, T, B, 0).action
+    did = jnp.take_along_axis(q[:-1], action[..., None], axis=-1)[..., 0]
+    value = jnp.concatenate([did, q[-1:, ..., 0]])
+    window, found = estimated(
+        "maca_coma" if returns else "maca_coma_network", value, own=Own(q[None, :-1], chances, action)
+    )
+    reward, on = (np.asarray(x, np.float64)[:, None] for x in (window.reward, 0.99 * (1 - window.done)))
+    after, expected = np.asarray(value[1:], np.float64), np.zeros((T, N, B))
+    later = after[-1]
+    for t in reversed(range(T)):
+        later = expected[t] = reward[t] + on[t] * (0.05 * after[t] + 0.95 * later)
+    baseline = np.asarray((chances * q[:-1]).sum(-1))
+    np.testing.assert_allclose(found.raw, (expected if returns else np.asarray(did)) - baseline, atol=2e-5)
 
 
 @cache

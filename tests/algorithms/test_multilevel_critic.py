@@ -157,8 +157,8 @@ def test_targets_go_on_from_v_and_from_q():
             later = reward[t] + on[t] * (0.5 * each[t + 1] + 0.5 * later)
             expected[t] = later
         np.testing.assert_allclose(target, expected, atol=1e-5)
-    raw = action_value[:-1] - np.einsum("tbk,ktnb->tnb", weights, baselines)
-    np.testing.assert_allclose(found.raw, raw, atol=1e-5)
+    baseline = np.einsum("tbk,ktnb->tnb", weights, baselines)
+    np.testing.assert_allclose(found.raw, found.target - baseline, atol=1e-5)
     assert metrics["weight_individual"] == pytest.approx(weights[..., 1].mean(), rel=1e-4)
 
 

@@ -1,8 +1,9 @@
 """The critics as the learner calls them: what each says of a window, and what of it is fitted to the targets.
 
 Every critic's targets are Eq. 11 of the GPAE paper with the `value` that it says of a window. On-policy they are
-lambda-returns: from V or EQ for V and EQ; from EQ for the Q of which EQ is the mean (expected Sarsa); from the team's Q
-of the actions taken where it is a mixture of the agents' (Sarsa). MACA's has both, V's and Q's (`multilevel_critic`).
+lambda-returns: from V or EQ for V and EQ; from EQ for the Q of which EQ is the mean (expected Sarsa); from Q of the
+actions taken (Sarsa) where it is a mixture of the agents', and where the advantage is of that return (`action_value`).
+MACA's has three, of V, Q and EQ (`multilevel_critic`).
 """
 
 from typing import Any, NamedTuple
@@ -53,10 +54,13 @@ class Values:
 
 
 class ActionValues:
-    """Q^i(s, ., a^{-i}); samples: joint actions of the others drawn from the policies, 0: those taken alone."""
+    """Q^i(s, ., a^{-i}); samples: joint actions of the others drawn from the policies, 0: those taken alone.
 
-    def __init__(self, module: ActionCritic, samples: int):
-        self.module, self.samples = module, samples
+    sarsa: targets go on from Q of the own action taken, and not from its mean
+    """
+
+    def __init__(self, module: ActionCritic, samples: int, sarsa: bool = False):
+        self.module, self.samples, self.sarsa = module, samples, sarsa
 
     def _q(self, params, window: Window, action: jax.Array):
         """Q [L, N, B, A] of the first L steps and hidden states; action: int32 [L, N, B]."""
@@ -70,13 +74,14 @@ class ActionValues:
 
     def judge(self, key, params, window, policies):
         beyond_key, sample_key = jax.random.split(key)
-        q, states = self._q(params, window, beyond(beyond_key, window, policies))
-        chances, values = policies.features(), q[None, :-1]
+        action = beyond(beyond_key, window, policies)
+        q, states = self._q(params, window, action)
+        chances, values, did = policies.features(), q[None, :-1], taken(q, action)
         if self.samples:
             acting = jax.tree.map(lambda leaf: leaf[:-1], policies)
             values = self._sampled(sample_key, params, window, acting, before(window, states[:-1]))
         own = Own(values, chances[:-1], window.action)
-        return Judged((chances * q).sum(-1), taken(q[:-1], window.action), own, states)
+        return Judged(did if self.sarsa else (chances * q).sum(-1), did[:-1], own, states)
 
     def _sampled(self, key, params, window: Window, policies: Policy, hidden: jax.Array) -> jax.Array:
         """Q [M, T, N, B, A] beside M draws of the others' actions; hidden: [T, N, B, H], before each step."""
@@ -139,8 +144,9 @@ def make(method: PolicyGradientMethod, spec: Spec, network: Network) -> Critic:
         if estimator == "marginal" and not discrete:
             raise ValueError(f"{method.label} needs discrete actions; {spec.name} has continuous ones")
         samples = method.joint_samples if estimator == "marginal" else 0
-        drawn = DrawnValues(CounterfactualCritic(spec, network), method.action_samples)
-        return ActionValues(module, samples) if discrete else drawn
+        sarsa = method.action_value == "return"
+        drawn = DrawnValues(CounterfactualCritic(spec, network), method.action_samples, sarsa)
+        return ActionValues(module, samples, sarsa) if discrete else drawn
     if isinstance(module, QNetwork):
         monotonic = mixers.Monotonic(method.mixer_embedding, method.hypernet_width, method.mixer_init_scale)
         mixer = mixers.Sum() if estimator == "sum" else monotonic

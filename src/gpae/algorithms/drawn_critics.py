@@ -19,10 +19,11 @@ class DrawnValues:
     """Q^i(s, a), or of the own observation Q^i(o^i, a^i); draws: of the own action, for its mean.
 
     module: EQ's critic, which has the own action in the place of the policy; or V(o^i)'s, which has it beside o^i
+    sarsa: targets go on from Q of the own action taken, and not from its mean
     """
 
-    def __init__(self, module: CounterfactualCritic | LocalCritic, draws: int):
-        self.module, self.draws = module, draws
+    def __init__(self, module: CounterfactualCritic | LocalCritic, draws: int, sarsa: bool = False):
+        self.module, self.draws, self.sarsa = module, draws, sarsa
 
     def seen(self, window: Window, action: jax.Array, own: jax.Array):
         """What the module is called with on the first L steps, but for the hidden state: (state or observation, Joint).
@@ -70,7 +71,8 @@ class DrawnValues:
         action = beyond(beyond_key, window, policies)
         taken, states = self.q(params, window, action)
         drawn = self.drawn(draw_key, params, window, action, states, policies)
-        return Judged(drawn.mean(0), taken[:-1], self.own(taken[:-1], drawn[:, :-1]), states)
+        value = taken if self.sarsa else drawn.mean(0)
+        return Judged(value, taken[:-1], self.own(taken[:-1], drawn[:, :-1]), states)
 
     def fitted(self, params: Any, window: Window, policy: jax.Array) -> jax.Array:
         return self.q(params, window, window.action)[0]

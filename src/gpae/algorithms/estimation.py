@@ -26,7 +26,7 @@ class Samples(NamedTuple):
     """What an estimator works with.
 
     reward: [T, B]; done: bool [T, B]
-    value: [T, N, B], V, EQ or the team's Q; bootstrap: [N, B], the same after the last step
+    value: [T, N, B], V, EQ or a Q of the actions taken; bootstrap: [N, B], the same after the last step
     trace: [T, N, B], lambda inside; ratio: trace / lambda
     expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
     own: the values of an agent's own actions, for one that needs them
@@ -58,8 +58,18 @@ def _difference(samples: Samples, method: PolicyGradientMethod, gamma: float) ->
     return dae.advantage(gae, samples.expected_reward, samples.done, samples.ratio, gamma, method.beta)
 
 
+def _over_value(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array | float:
+    """What an estimate of Q(s, a) says beyond `samples.value`: of the lambda-return, the sum of TD errors.
+
+    An advantage is this plus the value less its baseline, and not the return less the baseline, which would be the same
+    but for rounding: so where the baseline is the value, it is GAE to the last bit.
+    """
+    return _traced(samples, method, gamma) if method.action_value == "return" else 0.0
+
+
 def _counterfactual(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    return coma.counterfactual(samples.own.values[0], samples.own.chances, samples.own.chosen)
+    own = samples.own
+    return coma.counterfactual(own.values[0], own.chances, own.chosen) + _over_value(samples, method, gamma)
 
 
 def _marginal(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
@@ -67,7 +77,9 @@ def _marginal(samples: Samples, method: PolicyGradientMethod, gamma: float) -> j
 
 
 def _multilevel(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    return multilevel.advantage(samples.levels.action_value[:-1], samples.levels.baselines, samples.weights)
+    levels, returns = samples.levels, method.action_value == "return"
+    q = samples.value if returns else levels.action_value[:-1]
+    return multilevel.advantage(q, levels.baselines, samples.weights) + _over_value(samples, method, gamma)
 
 
 class Estimator(NamedTuple):
