@@ -77,8 +77,15 @@ def test_the_code_that_computes_has_a_digest(whole, tmp_path, monkeypatch):
     assert provenance.code() == about["code"]
     (package / "results" / "tables.py").write_text("")  # computes no training
     assert provenance.code() == about["code"]
-    (package / "networks" / "gru.py").write_text("")
-    assert provenance.code() != about["code"]
+    for file in package.rglob("*"):  # a checkout with the line ends of another system
+        if file.suffix in (".py", ".yaml"):
+            file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert provenance.code() == about["code"]
+    seen = {provenance.code()}
+    for decides in ("networks/gru.py", "config.py", "plan.py", "runtime.py"):
+        (package / decides).write_text("")
+        seen.add(provenance.code())
+    assert len(seen) == 5
 
 
 def test_scores_that_are_all_lower_are_refused(whole):
@@ -96,17 +103,31 @@ def test_the_test_refuses_no_more_than_its_level():
 
 def test_a_shape_says_what_differs():
     system = "Linux-6.1-x86_64-with-glibc2.36"
-    one = {"platform": "cpu", "processor": "A", "system": system, "cores": 1}
+    one = {"platform": "cpu", "processor": "A", "system": system, "cores": 1, "instructions": "6.1 avx2"}
+    one |= {"blas": "OpenBLAS 0.3 Haswell", "settings": {"NPROC": "1"}, "options": {"jax_remat": "True"}}
     one |= {"versions": dict.fromkeys(provenance.PACKAGES, "1")}
     shape = provenance.shape(one)
     assert shape.differs(provenance.shape(one)) == ""
-    assert shape.differs(provenance.shape(one | {"processor": "B"})) == "device A, not B"
-    assert (
-        shape.differs(provenance.shape(one | {"system": system.replace("6.1", "6.2")})) == ""
-    )  # the kernel counts not
-    other = one | {"system": system.replace("36", "43")}
-    assert shape.differs(provenance.shape(other)) == "library glibc2.36, not glibc2.43"
-    assert provenance.shape(provenance.machine()).library not in ("", "unknown")
-    assert shape.differs(provenance.shape(one | {"versions": one["versions"] | {"jax": "2"}})) == "jax 1, not 2"
+
+    def differs(**changes):
+        return shape.differs(provenance.shape(one | changes))
+
+    assert differs(processor="B") == "device A, not B"
+    assert differs(system=system.replace("6.1", "6.2")) == ""  # the kernel counts not
+    assert differs(system=system.replace("36", "43")) == "library glibc2.36, not glibc2.43"
+    assert differs(instructions="6.1 avx2 avx512f") == "instructions 6.1 avx2, not 6.1 avx2 avx512f"
+    assert differs(blas="OpenBLAS 0.3 SkylakeX") == "blas OpenBLAS 0.3 Haswell, not OpenBLAS 0.3 SkylakeX"
+    assert differs(settings={"NPROC": "2"}) == "NPROC 1, not 2"
+    assert differs(settings={"NPROC": "1", "OPENBLAS_CORETYPE": "Zen"}) == "OPENBLAS_CORETYPE absent, not Zen"
+    assert differs(options={"jax_remat": "True", "jax_enable_x64": "True"}) == "jax_enable_x64 absent, not True"
+    assert differs(versions=one["versions"] | {"jax": "2"}) == "jax 1, not 2"
+    assert differs(versions=one["versions"] | {"evosax": "2"}) == "evosax 1, not 2"
+    assert differs(versions=one["versions"] | {"rich": "2"}) == ""
+    for lacking in ("instructions", "blas", "settings", "options"):  # a file from before it was recorded
+        old = provenance.shape({name: value for name, value in one.items() if name != lacking})
+        assert "unknown, not unknown" in old.differs(old) and shape.differs(old)
+    there = one | {"platform": "gpu", "device": "H200"}  # the processor beside an accelerator computes nothing
+    assert provenance.shape(there).differs(provenance.shape(there | {"instructions": "6.2", "blas": ""})) == ""
     assert provenance.shape({}).differs(provenance.shape({})) == "platform unknown, not unknown"
-    assert set(provenance.machine()["settings"]) == set(provenance.SETTINGS)
+    here = provenance.shape(provenance.machine() | {"cores": 1})
+    assert here.differs(here) == "" and "threads 1" in here.blas and here.library

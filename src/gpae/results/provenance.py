@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import resource
 import subprocess
 from collections.abc import Mapping
@@ -13,18 +14,30 @@ from typing import Any, NamedTuple
 
 import jax
 
+from gpae import runtime
 from gpae.plan import FORMAT, Job
 
-PACKAGES = ("gpae", "jax", "jaxlib", "flax", "optax", "jaxmarl", "brax", "numpy")
-COMPUTING = PACKAGES[1:]
-SETTINGS = ("XLA_FLAGS", "NPROC", "JAX_THREEFRY_PARTITIONABLE")  # of gpae.runtime, that bits depend on
-COMPUTE = ("advantages", "algorithms", "environments", "networks", "training")  # of the package, and its runtime.py
+# Whose versions the bits depend on, those beneath jax and of CUDA too; "absent" where one is not installed.
+COMPUTING = (
+    *("jax", "jaxlib", "ml-dtypes", "opt-einsum", "numpy", "scipy"),
+    *("flax", "optax", "distrax", "chex", "evosax", "flashbax", "tensorflow-probability"),
+    *("jaxmarl", "brax", "jaxopt", "mujoco", "mujoco-mjx", "trimesh", "orbax-checkpoint", "PyYAML"),
+    *("jax-cuda12-plugin", "jax-cuda12-pjrt", "nvidia-cublas-cu12", "nvidia-cuda-nvcc-cu12", "nvidia-cudnn-cu12"),
+    *("nvidia-cusolver-cu12", "nvidia-cusparse-cu12", "nvidia-cufft-cu12"),
+)
+PACKAGES = ("gpae", *COMPUTING, "rich", "tensorboardX")  # these show what is computed
+# Of the package what decides what is computed: the jobs' settings and their defaults, and what computes.
+COMPUTE = (
+    *("config.py", "plain_yaml.py", "plan.py", "runtime.py"),
+    *("advantages", "algorithms", "environments", "networks", "training"),
+)
 PINNED = ("src", "params", "pyproject.toml", "uv.lock")  # what a result depends on; a new result is no local change
 
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=60)
+    return done.stdout.strip()
 
 
 def commit(source: Path) -> tuple[str, bool | None]:
@@ -41,12 +54,13 @@ def commit(source: Path) -> tuple[str, bool | None]:
 
 
 def code() -> str:
-    """A digest of the package's files that compute a training or an evaluation; others leave a result's bits alone."""
+    """A digest of the package's files that decide what a training or an evaluation computes, however lines end."""
     package = Path(__file__).parents[1]
-    files = [package / "runtime.py", *(file for name in COMPUTE for file in (package / name).rglob("*"))]
+    files = [file for name in COMPUTE for file in (package / name, *(package / name).rglob("*"))]
     found = hashlib.sha256()
     for file in sorted(file for file in files if file.suffix in (".py", ".yaml")):
-        found.update(f"{file.relative_to(package)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        text = file.read_bytes().replace(b"\r\n", b"\n")
+        found.update(f"{file.relative_to(package).as_posix()} {hashlib.sha256(text).hexdigest()}\n".encode())
     return found.hexdigest()[:16]
 
 
@@ -57,20 +71,32 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _processor() -> str:
-    """The processor's name; Linux tells it only in /proc."""
+def _processor() -> dict[str, str]:
+    """What Linux says of the first processor; empty where it does not."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        return {}
+    pairs = [line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line]
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def _instructions(processor: dict[str, str]) -> str:
+    """What compilers and libraries choose their instructions by: family, model and the sets for arithmetic.
+
+    Virtual machines give processors with and without AVX-512 the same name.
+    """
+    kind = [processor.get(name, "") for name in ("cpu family", "model", "CPU implementer", "CPU part")]
+    flags = (processor.get("flags") or processor.get("Features") or "").split()
+    arithmetic = re.compile(r"(s?sse|avx|fma|amx|bmi|asimd|sve)\w*|pni|f16c|abm|fp|fphp|neon|sme\d?")
+    sets = sorted(flag for flag in flags if arithmetic.fullmatch(flag))
+    return " ".join([".".join(filter(None, kind)), *sets]) if sets else "unknown"
 
 
 def machine() -> dict[str, Any]:
     """The code, the versions and the machine that this process computes with, as JSON can hold it."""
     revision, dirty = commit(Path(__file__))
-    device = jax.devices()[0]
+    device, processor = jax.devices()[0], _processor()
     return {
         "git_commit": revision,
         "git_dirty": dirty,
@@ -80,15 +106,18 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "platform": device.platform,
         "device": device.device_kind,
-        "processor": _processor(),
+        "processor": processor.get("model name") or platform.processor() or platform.machine(),
         "processors": os.cpu_count(),
-        "settings": {name: os.environ.get(name, "") for name in SETTINGS},
+        "instructions": _instructions(processor),
+        "blas": runtime.blas(),
+        "settings": runtime.recorded(),
+        "options": runtime.options(),
     }
 
 
 def _peak_of_machine() -> int:
     """KiB; of getrusage only where /proc does not say: there a process begins with the peak of the one it came from."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
     found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
     return int(found[0]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -105,36 +134,57 @@ class Shape(NamedTuple):
     """What the bits of a result depend on beside its code and parameters; "unknown" where its file does not say.
 
     device: the accelerator's name, or the processor's where that computed
+    instructions, blas: sets of instructions and LAPACK, where the processor computed; else empty
     library: the C library and its version, or the system that has it; sine, cosine and the like are its
     cores: threads a program computes with
-    versions: of the packages that compute, in the order of PACKAGES without gpae itself
+    settings, options, versions: (name, value) of variables, of jax's options and of the packages in COMPUTING
     """
 
     platform: str
     device: str
+    instructions: str
     library: str
+    blas: str
     cores: str
-    versions: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        packages = dict(zip(COMPUTING, self.versions, strict=True))
-        return f"{self.device}, {self.platform}, {self.library}, cores {self.cores}, jax {packages['jax']}"
+        jax_version = dict(self.versions)["jax"]
+        return f"{self.device}, {self.platform}, {self.library}, cores {self.cores}, jax {jax_version}"
 
     def differs(self, other: "Shape") -> str:
         """The first thing in which another shape differs; empty where it is the same and known."""
-        names = (*self._fields[:-1], *COMPUTING)
-        pairs = zip(names, (*self[:-1], *self.versions), (*other[:-1], *other.versions), strict=True)
+        one, two = self._facts(), other._facts()
+        pairs = ((name, one.get(name, "absent"), two.get(name, "absent")) for name in one | two)
         return next((f"{name} {a}, not {b}" for name, a, b in pairs if a != b or a == "unknown"), "")
+
+    def _facts(self) -> dict[str, str]:
+        return dict((*zip(self._fields[:6], self[:6], strict=True), *self.settings, *self.options, *self.versions))
 
 
 def shape(about: Mapping[str, Any]) -> Shape:
     """The shape on which a step ran, from the provenance in its file (`collect`)."""
+
+    def named(key: str) -> tuple[tuple[str, str], ...]:
+        values = about.get(key) or {"options of jax" if key == "options" else key: "unknown"}
+        return tuple((str(name), str(value)) for name, value in sorted(values.items()))
+
     platform = str(about.get("platform", "unknown"))
-    device = about.get("processor" if platform == "cpu" else "device", "unknown")
-    library = str(about.get("system", "unknown")).rpartition("-with-")[2]  # Linux-6.1-x86_64-with-glibc2.36
+    on_processor = platform not in ("gpu", "cuda", "rocm", "tpu")
     versions = about.get("versions") or {}
-    found = tuple(str(versions.get(package, "unknown")) for package in COMPUTING)
-    return Shape(platform, str(device), library, str(about.get("cores", "unknown")), found)
+    return Shape(
+        platform=platform,
+        device=str(about.get("processor" if platform == "cpu" else "device", "unknown")),
+        instructions=str(about.get("instructions", "unknown")) if on_processor else "",
+        library=str(about.get("system", "unknown")).rpartition("-with-")[2],  # Linux-6.1-x86_64-with-glibc2.36
+        blas=str(about.get("blas", "unknown")) if on_processor else "",
+        cores=str(about.get("cores", "unknown")),
+        settings=named("settings"),
+        options=named("options"),
+        versions=tuple((package, str(versions.get(package, "unknown"))) for package in COMPUTING),
+    )
 
 
 def collect(job: Job, wall_seconds: float, **more: Any) -> dict[str, Any]:

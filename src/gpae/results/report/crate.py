@@ -78,7 +78,9 @@ def _action(crate: ROCrate, job: Job, step: str, about: dict[str, Any], results:
         name="gpae",
         version=about.get("versions", {}).get("gpae", "unknown"),
         softwareVersion=commit + (" with local changes" if about.get("git_dirty") else ""),
-        softwareRequirements=[f"{name} {number}" for name, number in sorted(about.get("versions", {}).items())],
+        softwareRequirements=[
+            f"{name} {number}" for name, number in sorted(about.get("versions", {}).items()) if number != "absent"
+        ],
     )
     key = "training_hash" if step == "train" else "evaluation_hash"
     machine = [about.get(part) for part in ("platform", "device", "processor")]
