@@ -48,6 +48,7 @@ OptionalText = Annotated[str, AfterValidator(_printable_or_empty)]
 Family = Literal["smax", "mabrax", "mpe", "predator_prey"]
 Level = Literal["joint", "individual", "correlated"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+SMAX_HORIZON = 101  # most steps of an episode: the end tests the time before the step
 
 
 class ConfigError(Exception):

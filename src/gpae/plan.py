@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gpae import combinations
 from gpae.config import (
     ENVIRONMENTS,
     CompetitionMethod,
@@ -32,7 +33,6 @@ from gpae.config import (
     pinned,
 )
 
-MOST_POINTS = 10_000  # evaluations of a training
 # Of checkpoints and of the hash; a change of what is computed or stored raises it. 3: MACA's and COMA's advantages and
 # critics, DOP's updates, off-policy windows joined in time, time limits, cut log ratios (docs/deviations.md).
 FORMAT = 3
@@ -224,46 +224,13 @@ def _resolved(params: Params, profile: str, method: str, task: str, seeds: tuple
         evaluation_episodes=budget.evaluation_episodes,
         cores=budget.cores,
     )
-    _fits(params, planned)
+    combinations.check(params.folder, planned)
     return planned
 
 
 def _divisor(method: Method) -> int:
     """What a method divides the family's environments by."""
     return method.replay_windows * method.environments_divisor if isinstance(method, PolicyGradientMethod) else 1
-
-
-def _fits(params: Params, planned: Job) -> None:
-    """Raises ConfigError where a method, a task and a profile, each right in itself, do not go together."""
-    family, learner, divisor = planned.task.family, planned.learner, _divisor(planned.method)
-    profile = params.folder / "profiles" / f"{planned.profile}.yaml"
-    method = params.folder / "methods" / f"{planned.method_name}.yaml"
-    if learner.environments % divisor:
-        key = "replay_windows" if planned.method.replay_windows > 1 else "environments_divisor"
-        raise ConfigError(
-            f"{method}: {key}: {divisor} does not divide the {learner.environments} environments"
-            f" of {family} under {profile}; allowed: their divisors"
-        )
-    if isinstance(learner, Learner) and learner.environments % learner.minibatches:
-        raise ConfigError(
-            f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.minibatches: {learner.minibatches} does"
-            f" not divide the {learner.environments} environments; allowed: their divisors"
-        )
-    if isinstance(learner, ValueLearner | DopLearner) and learner.buffer_windows < learner.environments:
-        raise ConfigError(
-            f"{profile}: overrides.{family}.{planned.method.algorithm}.learner.buffer_windows: {learner.buffer_windows}"
-            f" is fewer than the {learner.environments} environments; allowed: {learner.environments} or more"
-        )
-    if planned.total_steps % planned.evaluation_interval:
-        raise ConfigError(
-            f"{profile}: evaluation_interval: {planned.evaluation_interval} does not divide total_steps"
-            f" {planned.total_steps}; allowed: its divisors"
-        )
-    if planned.total_steps // planned.evaluation_interval > MOST_POINTS:
-        raise ConfigError(
-            f"{profile}: evaluation_interval: {planned.evaluation_interval} asks for over {MOST_POINTS} evaluations"
-            f" in total_steps {planned.total_steps}; allowed: {-(-planned.total_steps // MOST_POINTS)} or more"
-        )
 
 
 def selection(params: Params, profile: str, experiment: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -295,6 +262,7 @@ def jobs(params: Params, profile: str, experiment: str | None = None) -> list[Jo
     planned = {}
     for name in [experiment] if experiment else budget.experiments:
         tasks, methods = selection(params, profile, name)
+        noisy = NOISE in params.experiment(name).layout.quantities
         families = {params.task(task).family for task in tasks}
         for task, method in product(tasks, methods):
             allowed = params.method(method).families
@@ -302,6 +270,8 @@ def jobs(params: Params, profile: str, experiment: str | None = None) -> list[Jo
                 for seeds in blocks(budget):
                     if (method, task, seeds) not in planned:
                         planned[method, task, seeds] = job(params, profile, method, task, seeds)
+                    if noisy:
+                        combinations.check_noise(params.folder, planned[method, task, seeds])
     return list(planned.values())
 
 

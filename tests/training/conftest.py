@@ -24,7 +24,8 @@ class Workspace:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, updates: int, points: int, method: str):
         shutil.copytree(ROOT / "params", folder / "params")
         (folder / ".cache").symlink_to(ROOT / ".cache")
-        steps = 64
+        whole = 101  # steps of an episode at most, which the windows of a buffer need
+        steps = whole if method in ("qmix", "dop") else 64
         profile = {
             "description": "for one test",
             "total_steps": updates * steps,
@@ -42,8 +43,8 @@ class Workspace:
                     },
                     "value_decomposition": {
                         "learner": {
-                            "environments": 4,
-                            "rollout_steps": 16,
+                            "environments": 1,
+                            "rollout_steps": whole,
                             "buffer_windows": 400,
                             "batch_size": 4,
                             "epochs": 1,
@@ -55,11 +56,14 @@ class Workspace:
                     },
                     "dop": {
                         "learner": {
-                            "environments": 4,
-                            "rollout_steps": 16,
+                            "environments": 1,
+                            "rollout_steps": whole,
                             "buffer_windows": 400,
                             "batch_size": 4,
-                            "epochs": 1,
+                            "on_policy_windows": 4,
+                            "on_policy_batch_size": 2,
+                            "critic_slice": whole,
+                            "target_update_interval": 100,
                             "mixer_embedding": 8,
                         },
                         "network": {"width": 16},

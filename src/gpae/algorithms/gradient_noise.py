@@ -11,13 +11,12 @@ import jax.numpy as jnp
 from gpae.algorithms import losses
 from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.algorithms.window import ENVIRONMENT_AXIS, Rollout, frozen_axes, tiles
-
-PARTS = 8  # at most; a gradient of all parameters has so many entries that few parts tell its variance
+from gpae.combinations import NOISE_PARTS
 
 
 def part_count(environments: int) -> int:
-    """The greatest number of equal parts up to PARTS; 1 where there is none but the whole."""
-    return max(count for count in range(1, PARTS + 1) if environments % count == 0)
+    """The greatest number of equal parts up to NOISE_PARTS; 1 where there is none but the whole."""
+    return max(count for count in range(1, NOISE_PARTS + 1) if environments % count == 0)
 
 
 def share(gradients: list[jax.Array]) -> jax.Array:
