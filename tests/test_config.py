@@ -85,6 +85,24 @@ def test_paper_profile_is_the_papers_protocol(params):
             assert 0 <= steps - 500_000 * k < job.steps_per_update
 
 
+def test_asae_profile_has_the_papers_lengths(params):
+    """3M steps on SMAX; iterations of 4 x 150 steps: 1,600 of spread, 10,000 of pursuits. 20 evaluations of each."""
+    steps = {"smax": 3_000_000, "mpe": 6_000_000, "predator_prey": 6_000_000}
+    jobs = plan.jobs(params, "asae")
+    for job in jobs:
+        spread = job.task_name.startswith("spread_")
+        assert job.total_steps == (960_000 if spread else steps[job.task.family]) == 20 * job.evaluation_interval
+        if job.method_name in ("asae", "asae_coma", "asae_vs_coma") and job.task.family != "smax":
+            assert job.updates == (1_600 if spread else 10_000)
+    assert {job.task_name for job in jobs} >= {"spread_3", "spread_4", "spread_5", "random_prey_3"}
+
+
+def test_a_budget_of_a_task_that_there_is_not_is_told(params):
+    edit(params, "profiles/asae.yaml", "  spread_4:", "  spread_6:")
+    with pytest.raises(ConfigError, match="tasks/spread_6.yaml: no such file"):
+        plan.jobs(params, "asae")
+
+
 def test_reuse_divides_the_environments(params):
     on, off = (plan.job(params, "paper", m, "5m_vs_6m", (0,)) for m in ("gpae_on", "gpae_off"))
     assert on.environments == 128 and off.environments * off.method.replay_windows == 128

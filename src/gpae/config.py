@@ -520,6 +520,14 @@ class Override:
 
 
 @_frozen
+class TaskBudget:
+    """What a profile trains a task for, where that is not its family's."""
+
+    total_steps: Count | None = None
+    evaluation_interval: Count | None = None
+
+
+@_frozen
 class Profile:
     """A budget and a selection, never other code.
 
@@ -527,6 +535,7 @@ class Profile:
     evaluation_episodes: fresh episodes an evaluation, policy and seed
     seeds, first_seed: first_seed .. first_seed + seeds - 1, trained `seed_block` at a time in one job
     cores: threads a job computes with; the bits of a result depend on it
+    by_task: budgets of tasks, which come after those of their families in `overrides`
     """
 
     description: Text
@@ -539,6 +548,7 @@ class Profile:
     experiments: dict[Name, Selection]
     first_seed: Annotated[int, Field(ge=0, le=MOST_SEEDS)] = 0
     overrides: dict[Family, Override] = Field(default_factory=dict)
+    by_task: dict[Name, TaskBudget] = Field(default_factory=dict)
 
 
 @_frozen

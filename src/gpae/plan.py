@@ -26,6 +26,7 @@ from gpae.config import (
     Profile,
     SettingsOverride,
     Task,
+    TaskBudget,
     ValueDecompositionMethod,
     ValueLearner,
     checked,
@@ -199,6 +200,9 @@ def _resolved(params: Params, profile: str, method: str, task: str, seeds: tuple
         raise ConfigError(f"{source}: {chosen.algorithm}: missing, and {method} needs it; allowed: learner and network")
     whole = budget.overrides.get(aim.family, Override())
     changes = getattr(whole, chosen.algorithm)
+    for name in budget.by_task:
+        params.task(name)  # that there is one
+    alone = budget.by_task.get(task, TaskBudget())
     own, place = chosen.settings.get(aim.family, SettingsOverride()), params.folder / "methods" / f"{method}.yaml"
     learner = overridden(settings.learner, own.learner, f"{place}: settings.{aim.family}.learner")
     network = overridden(settings.network, own.network, f"{place}: settings.{aim.family}.network")
@@ -219,8 +223,8 @@ def _resolved(params: Params, profile: str, method: str, task: str, seeds: tuple
         environment=environment(params, task),
         learner=overridden(learner, changes.learner, f"{source}.learner"),
         network=overridden(network, changes.network, f"{source}.network"),
-        total_steps=whole.total_steps or budget.total_steps,
-        evaluation_interval=whole.evaluation_interval or budget.evaluation_interval,
+        total_steps=alone.total_steps or whole.total_steps or budget.total_steps,
+        evaluation_interval=alone.evaluation_interval or whole.evaluation_interval or budget.evaluation_interval,
         evaluation_episodes=budget.evaluation_episodes,
         cores=budget.cores,
     )
