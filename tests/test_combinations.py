@@ -26,10 +26,7 @@ def tried(params, method: str, task: str, budget: dict, **learner) -> plan.Job: 
 
 
 VALUES = {"environments": 8, "rollout_steps": 128, "buffer_windows": 800, "batch_size": 8, "learning_starts": 4096}
-<<<<<<< Updated upstream
 VALUES["target_update_interval"] = 10
-=======
->>>>>>> Stashed changes
 DOP = {"target_update_interval": 600}
 OURS = {"environments": 32, "rollout_steps": 64}
 
