@@ -202,6 +202,8 @@ class Learner:
     active_masks: a step at which an agent has no choice, being dead, counts neither in the policy's loss nor in the
         normalisation of advantages
     chunk_steps: recurrent networks learn from pieces of a window, each begun with its own hidden state: of the greatest
+    time_limit: an episode that the time limit ends is over like any other (`end`), or its last step's own value stands
+        for the return from there (`own_value`, HARL's "proper time limits")
         length up to this that divides the window; 0: from whole windows
     """
 
@@ -232,6 +234,7 @@ class Learner:
     chunk_steps: Annotated[int, Field(ge=0)] = _extra(0)
 
 
+    time_limit: Literal["end", "own_value"] = _extra("end")
 @_frozen
 class ValueLearner:
     """The learner of IQL, VDN and QMIX (JaxMARL 0.1.0's settings). Lengths in steps, rates dimensionless.

@@ -48,6 +48,15 @@ def test_end_at_the_last_step_drops_the_bootstrap():
     np.testing.assert_array_equal(advantage[2], [[4.0 - 8.0] * 2, [4.0 + 4.0] * 2])
 
 
+def test_a_time_limit_leaves_the_last_steps_own_value_for_its_return():
+    truncated = gpae.advantage(REWARD, DONE, VALUE, BOOTSTRAP, TRACE, 0.5, truncated=DONE)
+    # Environment 1: the last step's delta is 0, and so is its advantage.
+    #   Agent 0: A_0 = 1 + 4/2 - 2 = 1.  Agent 1: A_0 = 1 + 2/2 - 0 = 2
+    np.testing.assert_array_equal(truncated[:, 0, 1], [1.0, 0.0, 4.0])
+    np.testing.assert_array_equal(truncated[:, 1, 1], [2.0, 0.0, 11.0])
+    np.testing.assert_array_equal(truncated[..., 0], gpae.advantage(REWARD, DONE, VALUE, BOOTSTRAP, TRACE, 0.5)[..., 0])
+
+
 def test_first_trace_weight_is_not_used():
     expected = gpae.advantage(REWARD, DONE, VALUE, BOOTSTRAP, TRACE, 0.5)
     other = gpae.advantage(REWARD, DONE, VALUE, BOOTSTRAP, TRACE.at[0].set(-7.0), 0.5)

@@ -30,4 +30,4 @@ class MatrixGame:
         reward, done = self.payoff[action[0], action[1]], jnp.ones(action.shape[1], bool)
         tally, episode = base.count(state.tally, reward, done, jnp.zeros_like(done))
         state = GameState(tally)
-        return state, base.Step(self.view(state), reward, jnp.stack([done, done]), done, episode)
+        return state, base.Step(self.view(state), reward, jnp.stack([done, done]), done, jnp.zeros_like(done), episode)

@@ -30,6 +30,7 @@ def window(spec: Spec, steps: int, batch: int, width: int, critic_width: int | N
         log_prob=normal(steps, agents, batch),
         reward=normal(steps, batch),
         done=jnp.asarray(rng.random((steps, batch)) < 0.2),
+        truncated=jnp.zeros((steps, batch), bool),
         disturbance=None,
         actor_hidden=normal(agents, batch, width),
         critic_hidden=normal(agents, batch, width if critic_width is None else critic_width),

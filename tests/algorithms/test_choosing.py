@@ -25,7 +25,7 @@ def window(chooses, begins) -> Window:
     available = np.ones((len(begins), 1, 1, 2), bool)
     available[:-1, 0, 0, 1] = chooses
     view = View(None, None, jnp.asarray(available))
-    nothing = dict.fromkeys(("action", "log_prob", "reward", "done", "disturbance", "actor_hidden", "critic_hidden"))
+    nothing = dict.fromkeys(name for name in Window._fields if name not in ("view", "begins"))
     return Window(view=view, begins=jnp.asarray(begins, bool)[:, None], **nothing)
 
 

@@ -169,10 +169,11 @@ def test_targets_judge_old_windows_by_the_policies_of_now():
         jax.random.normal(keys[1], (time + 1, batch, 2)),
         jnp.ones((time + 1, 2, batch, 3), bool),
     )
-    done = jnp.zeros((time, batch), bool).at[2, 0].set(True)
+    done = jnp.zeros((time, batch), bool).at[2, 0].set(True).at[4, 1].set(True)
+    truncated = done.at[2, 0].set(False)
     action = jax.random.randint(keys[2], (time, 2, batch), 0, 3)
     reward = jax.random.normal(keys[3], (time, batch))
-    rows = Batch(view, jnp.concatenate([jnp.ones((1, batch), bool), done]), action, reward, done)
+    rows = Batch(view, jnp.concatenate([jnp.ones((1, batch), bool), done]), action, reward, done, truncated)
     policies = Categorical(jax.nn.log_softmax(jax.random.normal(keys[4], (time + 1, 2, batch, 3))))
 
     @jax.jit
@@ -201,6 +202,8 @@ def test_targets_judge_old_windows_by_the_policies_of_now():
                 for u in range(t, min(t + length, time)):
                     if u > t:
                         weight *= learner.gamma * decay[u]
+                    if truncated[u, b]:
+                        break
                     total += weight * (2 * reward[u, b] + learner.gamma * (not done[u, b]) * following[u + 1] - q[u])
                     if done[u, b]:
                         break
@@ -422,6 +425,6 @@ def test_agents_learn_to_act_together(share):
     _, view = game.reset(None, 1)
     policies, _ = algorithm.act(state.actor.params)(jnp.zeros((2, 1, 0)), view, jnp.ones(1, bool))
     assert np.exp(policies.log_prob(jnp.ones((2, 1), jnp.int32))).min() > 0.9
-    judged = algorithm._judged(state.critic.params, Batch(jax.tree.map(lambda x: x[None], view), *[None] * 4))
+    judged = algorithm._judged(state.critic.params, Batch(jax.tree.map(lambda x: x[None], view), *[None] * 5))
     best = judged.team(judged.values[..., 1])
     assert float(best[0, 0]) == pytest.approx(8.0, abs=0.8)

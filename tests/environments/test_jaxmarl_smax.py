@@ -86,7 +86,7 @@ def test_rewards_and_ends_are_jaxmarls(battles):
 
 
 def test_episodes_are_tallied(battles):
-    _, _, steps, _ = battles
+    environment, _, steps, _ = battles
     won = steps.episode.won
     for number in range(BATCH):
         first = 0
@@ -97,6 +97,8 @@ def test_episodes_are_tallied(battles):
             # a victory pays 1, and the enemies' lost health up to 1 in all
             assert won[end, number] == (steps.reward[end, number] > 1.0)
             first = end + 1
+    # alone in the time limit's last step both teams live
+    np.testing.assert_array_equal(steps.truncated, steps.done & (steps.episode.length == environment.spec.horizon))
     # those that flee do not win; the others both win and lose
     assert steps.done[:, 2].any() and not won[:, 2].any()
     ends = won[:, :2][steps.done[:, :2]]

@@ -97,6 +97,8 @@ def test_an_episode_ends_with_a_fall_or_at_the_limit(hopper):
     ends = [np.flatnonzero(steps.done[:, environment]) for environment in range(BATCH)]
     assert ends[0][0] == LIMIT - 1
     assert ends[1][0] < LIMIT - 1
+    assert steps.truncated[LIMIT - 1, 0] and not steps.truncated[ends[1][0], 1]
+    assert not (steps.truncated & ~steps.done).any()
     np.testing.assert_array_equal(steps.agent_done, np.broadcast_to(steps.done[:, None], steps.agent_done.shape))
 
 

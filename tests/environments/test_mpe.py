@@ -116,6 +116,7 @@ def test_an_episode_lasts_its_horizon_and_is_tallied(rollouts):
     horizon = environment.spec.horizon
     assert (np.argwhere(steps.done)[:, 0] == horizon - 1).all() and steps.done.sum() == BATCH
     np.testing.assert_array_equal(steps.episode.length[horizon - 1], horizon)
+    np.testing.assert_array_equal(steps.truncated, steps.done)
     np.testing.assert_allclose(steps.episode.return_[horizon - 1], steps.reward[:horizon].sum(0), rtol=1e-5)
     np.testing.assert_allclose(steps.episode.return_[-1], steps.reward[horizon:].sum(0), rtol=1e-5)
 

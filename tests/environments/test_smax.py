@@ -160,6 +160,24 @@ def test_protocol(name):
     assert (health[tuple(ended.T)] == 1).all()
 
 
+def test_the_time_limit_truncates_and_a_defeat_terminates():
+    peaceful = SMAX("3m", enemy_shoots=False, max_steps=4)
+
+    def stand(env, steps):
+        def body(state, key):
+            state, step = env.step(key, state, jnp.full((3, 4), STOP))
+            return state, step
+
+        state, _ = env.reset(jax.random.PRNGKey(0), 4)
+        return jax.lax.scan(body, state, jax.random.split(jax.random.PRNGKey(1), steps))[1]
+
+    waiting = stand(peaceful, 10)
+    np.testing.assert_array_equal(waiting.truncated[:, 0], np.arange(10) % 5 == 4)
+    np.testing.assert_array_equal(waiting.done, waiting.truncated)
+    shot = stand(SMAX("3m"), 80)
+    assert shot.done.any() and not shot.truncated.any()
+
+
 def test_vmap_over_seeds_is_each_seed():
     env = SMAX("smacv2_5_units")
     keys = jax.random.split(jax.random.PRNGKey(3), 2)

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 from gpae.advantages.taken import taken
 
 
-def advantage(reward: jax.Array, done: jax.Array, value: jax.Array, bootstrap: jax.Array, gamma: float) -> jax.Array:
+def advantage(
+    reward: jax.Array,
+    done: jax.Array,
+    value: jax.Array,
+    bootstrap: jax.Array,
+    gamma: float,
+    truncated: jax.Array | None = None,
+) -> jax.Array:
     """One-step counterfactual advantage (COMA; "Generalized Per-Agent Advantage Estimation", Eq. 2).
 
         A^i = Q(s, a) - E_{a^i ~ pi^i}[Q(s, a^i, a^{-i})]
@@ -21,12 +28,14 @@ def advantage(reward: jax.Array, done: jax.Array, value: jax.Array, bootstrap: j
     value: [T, N, B], EQ^i(s_t, a^{-i}_t)
     bootstrap: [N, B], EQ^i(s_T, a^{-i}_T) of the state after the last step
     gamma: discount a step
+    truncated: [T, B], bool; as of `gpae.advantage`
     Returns A^i_t, [T, N, B].
     """
     chex.assert_equal_shape((reward, done))
     chex.assert_shape(value, (len(reward), len(bootstrap), reward.shape[1]))
     discount = jnp.where(done, 0.0, gamma).astype(value.dtype)[:, None]
-    return reward[:, None] + discount * jnp.concatenate([value[1:], bootstrap[None]]) - value
+    delta = reward[:, None] + discount * jnp.concatenate([value[1:], bootstrap[None]]) - value
+    return delta if truncated is None else jnp.where(truncated[:, None], 0.0, delta)
 
 
 def counterfactual(q: jax.Array, policy: jax.Array, action: jax.Array) -> jax.Array:

@@ -6,7 +6,13 @@ import jax.numpy as jnp
 
 
 def advantage(
-    reward: jax.Array, done: jax.Array, value: jax.Array, bootstrap: jax.Array, trace: jax.Array, gamma: float
+    reward: jax.Array,
+    done: jax.Array,
+    value: jax.Array,
+    bootstrap: jax.Array,
+    trace: jax.Array,
+    gamma: float,
+    truncated: jax.Array | None = None,
 ) -> jax.Array:
     """Per-agent advantage ("Generalized Per-Agent Advantage Estimation", Eq. 5 on-policy, Eq. 7 off-policy).
 
@@ -20,6 +26,8 @@ def advantage(
     trace: [T, N, B], c^i_t from `traces`, lambda inside; trace[t] weighs what flows back into step t - 1, so trace[0]
         is not used
     gamma: discount a step
+    truncated: [T, B], bool, the time limit ended the episode: the step's own value stands for its return, so that its
+        delta is 0 ("proper time limits" of HARL, harl/common/buffers); None: a time limit is an end like any other
     Returns A^i_t, [T, N, B].
     """
     chex.assert_equal_shape((reward, done))
@@ -29,6 +37,8 @@ def advantage(
     next_value = jnp.concatenate([value[1:], bootstrap[None]])
     next_trace = jnp.concatenate([trace[1:], jnp.zeros_like(trace[:1])])
     delta = reward[:, None] + discount * next_value - value
+    if truncated is not None:
+        delta = jnp.where(truncated[:, None], 0.0, delta)
 
     def backward(later, step):
         delta, decay = step

@@ -41,7 +41,7 @@ def chunked(
         return beside(starts[:, None], 2)[0]
 
     leaves, axes = window._asdict(), ENVIRONMENT_AXIS._asdict()
-    found = {name: cut(leaves[name], axes[name]) for name in ("action", "log_prob", "reward", "done")}
+    found = {name: cut(leaves[name], axes[name]) for name in ("action", "log_prob", "reward", "done", "truncated")}
     found |= {name: jax.tree.map(cut_longer, leaves[name], axes[name]) for name in ("view", "begins")}
     states = {"actor_hidden": actor_states, "critic_hidden": critic_states}
     found |= {name: first(leaves[name], after) for name, after in states.items()}

@@ -156,7 +156,10 @@ class Dop:
         before = Decomposed(*(leaf[:-1] for leaf in judged))
         value = before.team(taken(before.values, batch.action))
         chance = jnp.exp(Categorical(policies.log_probs[:-1]).log_prob(batch.action).sum(axis=1))
-        reward, steps = learner.reward_scale * batch.reward, (learner.gamma, learner.tree_lam, learner.tree_steps)
+        # its code bootstraps at a time limit; here the state after it is gone, so that the step's own value stands for
+        # its return and it has no error
+        reward = jnp.where(batch.truncated, value, learner.reward_scale * batch.reward)
+        steps = learner.gamma, learner.tree_lam, learner.tree_steps
         off = tree_backup(reward, batch.done, value, expected[1:], chance, *steps)
         # after the last step no action was taken, so the mean over the policies stands for it
         on = value + gae.advantage(reward, batch.done, value, expected[-1], learner.gamma, learner.lam)

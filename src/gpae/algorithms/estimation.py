@@ -31,6 +31,7 @@ class Samples(NamedTuple):
     expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
     own: the values of an agent's own actions, for one that needs them
     levels: Q(s, a) and baselines, for one that needs them; weights: [K, T, B], of these
+    truncated: bool [T, B], where a time limit is no end (`Learner.time_limit`), else None
     """
 
     reward: jax.Array
@@ -43,18 +44,19 @@ class Samples(NamedTuple):
     own: Own | None = None
     levels: Levels | None = None
     weights: jax.Array | None = None
+    truncated: jax.Array | None = None
 
 
 def _traced(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    return gpae.advantage(*samples[:5], gamma)
+    return gpae.advantage(*samples[:5], gamma, samples.truncated)
 
 
 def _one_step(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    return coma.advantage(*samples[:4], gamma)
+    return coma.advantage(*samples[:4], gamma, samples.truncated)
 
 
 def _difference(samples: Samples, method: PolicyGradientMethod, gamma: float) -> jax.Array:
-    gae = gpae.advantage(*samples[:5], gamma)
+    gae = gpae.advantage(*samples[:5], gamma, samples.truncated)
     return dae.advantage(gae, samples.expected_reward, samples.done, samples.ratio, gamma, method.beta)
 
 

@@ -178,6 +178,8 @@ class PolicyGradient:
         beside = {"own": own, "levels": levels}
         if levels is not None:
             beside["weights"] = self.search.weights(networks["weights"], levels.embedding)
+        if learner.time_limit == "own_value":
+            beside["truncated"] = window.truncated
         if self.reward_model:
             drawn = reward_key, self.method.action_samples, self.spec
             beside["expected_reward"] = rewards.expected(

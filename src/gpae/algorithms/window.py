@@ -17,7 +17,7 @@ class Window(NamedTuple):
     action: [T, N, B] or [T, N, B, A]
     log_prob: [T, N, B], log mu(a | o) of the policy that acted; where a task replaces actions, of what was executed
     reward: [T, B]
-    done: bool [T, B]
+    done: bool [T, B], the step ended the episode; truncated: bool [T, B], by the time limit alone
     disturbance: leaves [T, B], of a task that replaces actions
     actor_hidden, critic_hidden: [N, B, H], before the first step: a window is unrolled from its own
     """
@@ -28,6 +28,7 @@ class Window(NamedTuple):
     log_prob: jax.Array
     reward: jax.Array
     done: jax.Array
+    truncated: jax.Array
     disturbance: Disturbance | None
     actor_hidden: jax.Array
     critic_hidden: jax.Array
@@ -41,6 +42,7 @@ ENVIRONMENT_AXIS = Window(
     log_prob=2,
     reward=1,
     done=1,
+    truncated=1,
     disturbance=None,
     actor_hidden=1,
     critic_hidden=1,
@@ -63,6 +65,7 @@ def empty_window(spec: Spec, hidden_size: int, critic_hidden_size: int) -> Windo
         log_prob=zeros,
         reward=zeros[:, 0],
         done=zeros[:, 0] > 0,
+        truncated=zeros[:, 0] > 0,
         disturbance=None,
         actor_hidden=jnp.zeros((agents, 1, hidden_size), jnp.float32),
         critic_hidden=jnp.zeros((agents, 1, critic_hidden_size), jnp.float32),

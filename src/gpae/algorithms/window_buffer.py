@@ -17,20 +17,21 @@ class Experience(NamedTuple):
     states: the environment's, leaves [T + 1, ...]; their views are several times larger and are made when sampled
     action: int32 [T, N]
     reward: float32 [T]
-    done: bool [T]
+    done, truncated: bool [T], as of Window
     """
 
     states: Any
     action: jax.Array
     reward: jax.Array
     done: jax.Array
+    truncated: jax.Array
 
 
 class Batch(NamedTuple):
     """Sampled windows with the time axis first.
 
     view: leaves [T + 1, ...]; begins: bool [T + 1, B], the step begins an episode
-    action: int32 [T, N, B]; reward: float32 [T, B]; done: bool [T, B]
+    action: int32 [T, N, B]; reward: float32 [T, B]; done, truncated: bool [T, B]
     """
 
     view: View
@@ -38,6 +39,7 @@ class Batch(NamedTuple):
     action: jax.Array
     reward: jax.Array
     done: jax.Array
+    truncated: jax.Array
 
 
 class WindowBuffer:
@@ -72,7 +74,8 @@ class WindowBuffer:
         """What the buffer takes of a rollout, leaves [B, 1, ...]: a window of each environment as one time step."""
         window = rollout.window
         states = jax.tree.map(lambda leaf, axis: jnp.moveaxis(leaf, axis + 1, 0), rollout.states, self.batch_axes)
-        rest = (jnp.moveaxis(leaf, -1, 0) for leaf in (window.action, window.reward, window.done))
+        rest = (window.action, window.reward, window.done, window.truncated)
+        rest = (jnp.moveaxis(leaf, -1, 0) for leaf in rest)
         return jax.tree.map(lambda leaf: leaf[:, None], Experience(states, *rest))
 
     def sample(self, key: jax.Array, buffer: Any) -> Batch:
@@ -101,12 +104,12 @@ class WindowBuffer:
         def apart(leaf):
             return jnp.moveaxis(leaf.reshape(*leaf.shape[:-2], time, batch, leaf.shape[-1]), -3, 0)
 
-        action, reward, done = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
+        action, reward, done, truncated = (jnp.moveaxis(leaf, 0, -1) for leaf in experience[1:])
         begins = jnp.concatenate([jnp.ones((1, batch), bool), done])
-        return Batch(jax.tree.map(apart, view), begins, action, reward, done)
+        return Batch(jax.tree.map(apart, view), begins, action, reward, done, truncated)
 
 
 def beside(one: Batch, other: Batch) -> Batch:
     """The windows of both, as one batch."""
-    axes = Batch(View(observation=2, state=1, available=2), begins=1, action=2, reward=1, done=1)
+    axes = Batch(View(observation=2, state=1, available=2), begins=1, action=2, reward=1, done=1, truncated=1)
     return jax.tree.map(lambda a, b, axis: jnp.concatenate([a, b], axis), one, other, axes)

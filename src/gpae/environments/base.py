@@ -113,7 +113,8 @@ class Step(NamedTuple):
     view: the view for the next action; where `done`, already that of the next episode
     reward: float32 [B], shared by the agents; of two teams [2, B]
     agent_done: bool [N, B], the agent is out (dead, or the episode is over)
-    done: bool [B], the episode is over, by its rules or by the time limit
+    done: bool [B], the episode is over: terminated by its own rules, or truncated by the time limit
+    truncated: bool [B], over by the time limit alone; its rules would let it go on
     episode: its statistics
     disturbance, executed: of a task that disturbs its agents, and the actions that took place, like those chosen
     reached: the state that the step led to, over which a new episode may have begun; of environments that can be drawn
@@ -123,6 +124,7 @@ class Step(NamedTuple):
     reward: jax.Array
     agent_done: jax.Array
     done: jax.Array
+    truncated: jax.Array
     episode: Episode
     disturbance: Disturbance | None = None
     executed: jax.Array | None = None

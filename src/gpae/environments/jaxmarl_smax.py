@@ -75,11 +75,11 @@ class JaxmarlSMAX:
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Step]:
         keys = jax.random.split(key, action.shape[1])
-        battle, view, reward, dead, done, won = jax.vmap(
-            self._advance, in_axes=(0, 0, 1), out_axes=(0, _VIEW_AXES, 0, 1, 0, 0)
+        battle, view, reward, dead, done, truncated, won = jax.vmap(
+            self._advance, in_axes=(0, 0, 1), out_axes=(0, _VIEW_AXES, 0, 1, 0, 0, 0)
         )(keys, state.battle, action)
         tally, episode = count(state.tally, reward, done, won)
-        return State(battle, tally), Step(view, reward, dead | done, done, episode)
+        return State(battle, tally), Step(view, reward, dead | done, done, truncated, episode)
 
     def view(self, state: State) -> View:
         """What is seen in these states."""
@@ -105,6 +105,7 @@ class JaxmarlSMAX:
         own = dict(zip(self.spec.agents, action, strict=True))
         observations, after, rewards, dones, _ = self._battle.step_env(key, battle, own)
         alive, allies = after.state.unit_alive, len(self.spec.agents)
+        both = jnp.any(alive[:allies]) & jnp.any(alive[allies:])
         won = jnp.any(alive[:allies]) & ~jnp.any(alive[allies:])
         done = dones["__all__"]
         dead = jnp.stack([dones[name] for name in self.spec.agents])
@@ -113,7 +114,7 @@ class JaxmarlSMAX:
             self._begin(key_reset),
             (after, self._view(after, observations)),
         )
-        return battle, view, rewards[self.spec.agents[0]], dead, done, won
+        return battle, view, rewards[self.spec.agents[0]], dead, done, done & both, won
 
     def _view(self, battle: Any, observations: dict[str, jax.Array]) -> View:
         available = self._battle.get_avail_actions(battle)

@@ -113,7 +113,8 @@ class MABrax:
         batch = action.shape[1]
         torque = action[self._owner, :, self._slot].T
         after = jax.vmap(self._advance)(state.physics, torque)
-        done = after.done.astype(bool) | (state.tally.length + 1 >= self.spec.horizon)
+        terminated = after.done.astype(bool)
+        done = terminated | (state.tally.length + 1 >= self.spec.horizon)
 
         def begin_anew(ended: tuple) -> tuple:
             first = jax.vmap(self._robot.reset)(jax.random.split(key, batch))
@@ -131,7 +132,7 @@ class MABrax:
         agent_done = jnp.broadcast_to(done, (len(self.spec.agents), batch))
         reached = State(after.pipeline_state, tally)
         return State(physics, tally), Step(
-            self._view(observation), after.reward, agent_done, done, episode, reached=reached
+            self._view(observation), after.reward, agent_done, done, done & ~terminated, episode, reached=reached
         )
 
     def _advance(self, physics: base.State, torque: jax.Array) -> envs.State:

@@ -76,7 +76,9 @@ class MPE:
         reward = jnp.sum(moved.reward, axis=0)
         tally, episode = count(state.tally, reward, moved.done, jnp.zeros_like(moved.done))
         agent_done = jnp.broadcast_to(moved.done, moved.reward.shape)
-        step = Step(moved.view, reward, agent_done, moved.done, episode, reached=State(moved.reached, tally))
+        step = Step(
+            moved.view, reward, agent_done, moved.done, moved.done, episode, reached=State(moved.reached, tally)
+        )
         return State(moved.after, tally), step
 
     def view(self, state: State) -> View:

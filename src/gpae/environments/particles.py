@@ -15,7 +15,8 @@ class Move(NamedTuple):
     """One step of the particles of B environments; leaves [B, ...].
 
     reached: where the step led; after: the same, or a new episode where `done`
-    view: of `after`; reward: float32 [N, B], JaxMARL's; done: bool [B]
+    view: of `after`; reward: float32 [N, B], JaxMARL's
+    done: bool [B], by the time limit, which alone ends these episodes
     """
 
     reached: Any

@@ -95,7 +95,7 @@ class PredatorPrey:
         episode = episode._replace(captured=jnp.mean(captured.astype(jnp.float32), axis=0))
         agent_done = jnp.broadcast_to(moved.done, moved.reward.shape)
         state = State(moved.after, tally, captured & ~moved.done)
-        return state, Step(moved.view, reward, agent_done, moved.done, episode)
+        return state, Step(moved.view, reward, agent_done, moved.done, moved.done, episode)
 
     def view(self, state: State) -> View:
         """What is seen in these states."""

@@ -59,12 +59,13 @@ def collect(
             "episode_won": jnp.sum((ended & step.episode.won).astype(jnp.float32)),
         }
         log_prob = policies.log_prob(action)
-        seen = (state, view, begins, policies, action, log_prob, step.reward, ended, step.disturbance, episodes)
+        ends = ended, step.truncated
+        seen = (state, view, begins, policies, action, log_prob, step.reward, *ends, step.disturbance, episodes)
         return (following, step.view, ended, after), seen
 
     carry = (runner.environment, runner.view, runner.begins, runner.actor_hidden)
     (state, view, begins, hidden), seen = jax.lax.scan(one, carry, jax.random.split(key, steps))
-    states, views, beginnings, policies, action, log_prob, reward, done, disturbance, episodes = seen
+    states, views, beginnings, policies, action, log_prob, reward, done, truncated, disturbance, episodes = seen
     beyond, _ = act(hidden, view, begins)
 
     def with_last(sequence, last):
@@ -77,6 +78,7 @@ def collect(
         log_prob=log_prob,
         reward=reward,
         done=done,
+        truncated=truncated,
         disturbance=disturbance,
         actor_hidden=runner.actor_hidden,
         critic_hidden=runner.critic_hidden,

@@ -31,10 +31,13 @@ class Draws(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """reward: float32 [B]; done: bool [B]; won: bool [B], the enemies are all dead and not all allies are."""
+    """reward: float32 [B]; done: bool [B]; truncated: bool [B], over by the time limit alone
+    won: bool [B], the enemies are all dead and not all allies are
+    """
 
     reward: jax.Array
     done: jax.Array
+    truncated: jax.Array
     won: jax.Array
 
 
@@ -98,7 +101,8 @@ class SMAX:
 
         begun = self.start(reset.renew(fresh_key, self.scenario, outcome.done))
         state = jax.tree.map(lambda new, old: jnp.where(outcome.done, new, old), begun, after)._replace(tally=tally)
-        return state, base.Step(self.view(state), outcome.reward, agent_done, outcome.done, episode, reached=after)
+        ends = outcome.done, outcome.truncated
+        return state, base.Step(self.view(state), outcome.reward, agent_done, *ends, episode, reached=after)
 
     def view(self, state: State) -> base.View:
         """What is seen in a state: a learner may store states, which are smaller, and rebuild their views."""
@@ -126,9 +130,10 @@ class SMAX:
         loss = jnp.sum(((units.health - after.health) / kind.health)[self.allies :], axis=0)
         won = enemies_dead & ~allies_dead
         reward = jnp.abs(loss) / self.enemies + jnp.where(won, jnp.float32(self.won_bonus), 0.0)
-        done = allies_dead | enemies_dead | (state.time >= self.max_steps)
+        terminated = allies_dead | enemies_dead
+        done = terminated | (state.time >= self.max_steps)
         after = after._replace(unit_type=state.units.unit_type)
-        return State(after, memory, state.time + 1, state.tally), Outcome(reward, done, won)
+        return State(after, memory, state.time + 1, state.tally), Outcome(reward, done, done & ~terminated, won)
 
     def draw(self, key: jax.Array, batch: int) -> Draws:
         """The randomness of one step of `batch` environments."""
