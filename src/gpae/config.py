@@ -96,7 +96,7 @@ class PolicyGradientMethod:
     epochs_factor, environments_divisor: controls for what reuse changes besides: epochs times the first, environments
         divided by the second without a replay
     joint_samples: m, draws of the others' actions for ASAE's expectation (Eq. 10 of its paper)
-    sequential: the agents' policies are updated one after the other (HAPPO)
+    sequential: each agent's policy has weights of its own, and they are updated one after the other (HAPPO)
     mixer_embedding, hypernet_width, mixer_init_scale: PPO-Mix's mixer
     action_value: what an advantage takes for Q(s, a) before the baseline is taken off it, of COMA with Q and of MACA:
         what the critic says (`network`), or the lambda-return from what it says (`return`), as MACA's code has it
@@ -325,6 +325,8 @@ class Network:
     critic_scale: the critic's width over the actor's
     initialisation: of the dense layers: flax's own, or orthogonal with gain sqrt(2), 1 for a critic's last layer and
         0.01 for the policy's
+    deviation: of continuous policies, a parameter x an entry: `exponential`, exp(x) from 1, or `sigmoid`, HARL's
+        sigmoid(x) / 2 from 0.37
     """
 
     width: Annotated[int, Field(ge=2, multiple_of=2)]
@@ -337,6 +339,7 @@ class Network:
     initialisation: Literal["lecun", "orthogonal"] = _extra("lecun")
 
 
+    deviation: Literal["exponential", "sigmoid"] = _extra("exponential")
 @_frozen
 class SmaxEnvironment:
     """implementation: this project's own SMAX (`fast`) or JaxMARL 0.1.0's, the reference.

@@ -11,7 +11,7 @@ import random_windows
 
 from gpae import plan
 from gpae.algorithms.policy_gradient import Held
-from gpae.algorithms.sequential import of_agent
+from gpae.algorithms.sequential import normalised, of_agent
 from gpae.algorithms.window import Frozen
 from gpae.config import Params
 from gpae.training.update import Trainer
@@ -29,7 +29,13 @@ def held():
     window = random_windows.rollout(algorithm, state.actor.params, 8, 8).window
     advantage = jnp.asarray(np.random.default_rng(1).normal(size=window.log_prob.shape), jnp.float32)
     frozen = Frozen(
-        window.log_prob, advantage[..., None], advantage, advantage, advantage, jnp.ones(8), jnp.ones_like(advantage)
+        window.log_prob,
+        advantage[..., None],
+        advantage,
+        advantage,
+        advantage,
+        jnp.ones((8, 1, 8)),
+        jnp.ones_like(advantage),
     )
     return algorithm, state, Held(jax.random.PRNGKey(2), window, frozen), jax.jit(algorithm._fit_actor)
 
@@ -73,13 +79,18 @@ def test_each_learns_in_its_turn_and_counts_by_what_the_ones_before_changed():
         return algorithm._descend("actor", trained, key, (window, frozen))[0]
 
     def after(compound: bool):
-        trained, ratio = learner.actor, 1.0
+        """Each agent's own weights after its turn, and the ratio of all."""
+        trained, ratio = {}, 1.0
         for key, agent in zip(keys, order, strict=True):
             window, frozen = alone(int(agent))
-            trained = turn(trained, key, window, frozen._replace(advantage=frozen.advantage * ratio))
-            new = algorithm._log_prob(trained.params, window)
+            advantage = np.asarray(frozen.advantage)
+            advantage = (advantage - advantage.mean()) / advantage.std()
+            own = jax.tree.map(lambda leaf: leaf[agent], learner.actor)  # noqa: B023
+            own = turn(own, key, window, frozen._replace(advantage=advantage * ratio))
+            new = algorithm._log_prob(own.params, window)
             ratio = ratio * jnp.exp(new - frozen.log_prob) if compound else ratio
-        return trained, ratio
+            trained[int(agent)] = own
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(trained[agent] for agent in range(3))), ratio
 
     (expected, ratio), (without, _) = after(True), after(False)
     assert float(jnp.abs(ratio - 1).max()) > 0.01  # else it would not matter
@@ -103,5 +114,27 @@ def test_the_order_is_drawn_anew():
 def test_the_learning_rate_falls_by_updates_and_not_by_turns():
     algorithm, learner, found, fit = held()
     fitted, _ = fit(learner, found)
-    counts = {int(leaf) for leaf in jax.tree.leaves(fitted["actor"].optimiser) if leaf.dtype == jnp.int32}
-    assert counts == {3 * algorithm.epochs * algorithm.learner.minibatches}
+    counts = {int(n) for leaf in jax.tree.leaves(fitted["actor"].optimiser) if leaf.dtype == jnp.int32 for n in leaf}
+    assert counts == {algorithm.epochs * algorithm.learner.minibatches}
+
+
+def test_every_agent_has_a_policy_of_its_own():
+    algorithm, learner, found, _ = held()
+    window = found.window
+    policies, states = algorithm._unrolled(learner.actor.params, window, slice(None))
+    assert states.shape[:3] == policies.log_probs.shape[:3] == (9, 3, 8)
+    for agent in range(3):
+        own = jax.tree.map(lambda leaf: leaf[agent], learner.actor.params)  # noqa: B023
+        expected = algorithm._unrolled(own, alone(agent)[0], slice(None), algorithm.one_actor)[0]
+        np.testing.assert_allclose(policies.log_probs[:, agent], expected.log_probs[:, 0], atol=1e-5)
+    kernels = [leaf for leaf in jax.tree.leaves(learner.actor.params) if leaf.ndim == 3]
+    apart = [float(jnp.abs(leaf[0] - leaf[1]).max()) for leaf in kernels if float(jnp.abs(leaf).max()) > 0]  # no biases
+    assert apart and min(apart) > 0
+
+
+def test_an_agents_advantages_are_normalised_over_the_steps_that_count():
+    """Of 1, 3, 5 and 100 the last does not count: mean 3, deviation sqrt(8/3)."""
+    advantage = jnp.array([1.0, 3.0, 5.0, 100.0])[:, None, None]
+    frozen = Frozen(None, None, None, advantage, None, jnp.ones((4, 1, 1)), jnp.array([1.0, 1, 1, 0])[:, None, None])
+    found = normalised(frozen).advantage[:3, 0, 0]
+    np.testing.assert_allclose(found, np.array([-2, 0, 2]) / (8 / 3) ** 0.5, rtol=1e-4, atol=1e-6)

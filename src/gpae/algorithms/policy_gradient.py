@@ -33,7 +33,7 @@ from gpae.algorithms.window import (
 )
 from gpae.config import Learner, Network, PolicyGradientMethod
 from gpae.environments.base import Discrete, Environment
-from gpae.networks.actor_critic import Actor
+from gpae.networks.actor_critic import Actor, SeparateActors
 from gpae.networks.policies import Policy
 from gpae.networks.reward_model import RewardModel
 
@@ -76,7 +76,8 @@ class PolicyGradient:
     ):
         spec = environment.spec
         self.spec, self.method, self.learner, self.network = spec, method, learner, network
-        self.actor = Actor(spec, network)
+        self.one_actor = Actor(spec, network)
+        self.actor = SeparateActors(self.one_actor) if method.sequential else self.one_actor
         estimator = ESTIMATORS[method.estimator]
         recurrent = network.recurrent and estimator.recurrent
         self.critic_network = replace(network, width=network.width * network.critic_scale, recurrent=recurrent)
@@ -85,10 +86,9 @@ class PolicyGradient:
         self.masks = learner.active_masks and isinstance(spec.actions, Discrete)
         self.reward_model = RewardModel(spec, network) if estimator.reward_model else None
         self.epochs = learner.epochs * method.epochs_factor
-        turns = len(spec.agents) if method.sequential else 1
         steps = self.epochs * learner.minibatches
         self.optimisers = {
-            "actor": optimiser.actors(learner, updates, turns * steps),
+            "actor": optimiser.actors(learner, updates, steps),
             "critic": optimiser.critics(learner, updates, steps),
             "reward_model": optimiser.actors(learner, updates, steps),
         }
@@ -116,6 +116,8 @@ class PolicyGradient:
             actions = jnp.zeros((1, *view.available.shape[1:]), jnp.float32)
             params["reward_model"] = self.reward_model.init(reward_key, view.state[:1], actions)
         trained = {name: Trained(each, self.optimisers[name].init(each)) for name, each in params.items()}
+        if self.method.sequential:
+            trained["actor"] = Trained(params["actor"], jax.vmap(self.optimisers["actor"].init)(params["actor"]))
         return LearnerState(
             actor=trained["actor"],
             critic=trained["critic"],
@@ -193,12 +195,14 @@ class PolicyGradient:
         return found, frozen, judged.states, metrics
 
     def _log_prob(self, params, window: Window) -> jax.Array:
-        return self._unrolled(params, window, slice(None, -1))[0].log_prob(window.action)
+        """As `_actor_loss` has it."""
+        return self._unrolled(params, window, slice(None, -1), self.one_actor)[0].log_prob(window.action)
 
     # ---------------------------------------------------------------------------------------------------------- losses
 
     def _actor_loss(self, params, window: Window, frozen: Frozen, samples):
-        policies = self._unrolled(params, window, slice(None, -1))[0]
+        """params: those that serve all agents of the window, one alone where each has its own."""
+        policies = self._unrolled(params, window, slice(None, -1), self.one_actor)[0]
         return losses.surrogate(self.learner, policies, window.action, window.log_prob, frozen, samples)
 
     def _critic_loss(self, params, window: Window, frozen: Frozen, samples):
@@ -248,7 +252,7 @@ class PolicyGradient:
     def _tilings(self) -> dict[str, Tiling]:
         """How each of the two networks goes through a batch."""
         choosing = self.network.recurrent and isinstance(self.spec.actions, Discrete) and jax.default_backend() == "cpu"
-        of_actor = by_choosing(self.actor, self.learner) if choosing else by_environments(self._actor_loss)
+        of_actor = by_choosing(self.one_actor, self.learner) if choosing else by_environments(self._actor_loss)
         return {"actor": of_actor, "critic": by_environments(self._critic_loss)}
 
     def _descend(self, name: str, trained: Trained, key: jax.Array, batch: tuple[Window, Frozen]):

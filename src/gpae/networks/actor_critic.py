@@ -115,7 +115,9 @@ class Actor(nn.Module):
         self.body = Body(network, init, name="Body_0")
         self.last = Linear(size, kernel_init=kernel_init(network, gain=0.01), name="Linear_0")
         if not isinstance(self.spec.actions, Discrete):
-            self.log_std = self.param("log_std", nn.initializers.zeros, (size,))
+            sigmoid = network.deviation == "sigmoid"
+            x = self.param("log_std", nn.initializers.ones if sigmoid else nn.initializers.zeros, (size,))
+            self.log_std = nn.log_sigmoid(x) - jnp.log(2.0) if sigmoid else x
 
     def enter(self, observation: jax.Array) -> jax.Array:
         """What the GRU is given; observation: [..., O]."""
@@ -141,6 +143,26 @@ class Actor(nn.Module):
         """
         features, states = self.body(hidden, self.activation(self.first(observation)), begins)
         return self._policies(features, available), states
+
+
+class SeparateActors:
+    """Actors with weights of their own, one an agent, called like Actor; parameters have a leading axis of agents."""
+
+    def __init__(self, actor: Actor):
+        self.actor, self.agents = actor, len(actor.spec.agents)
+
+    def init(self, key: jax.Array, *seen: jax.Array):
+        """seen: as of Actor, of all agents."""
+        return jax.vmap(lambda key: self.actor.init(key, *seen))(jax.random.split(key, self.agents))
+
+    def apply(self, params, hidden, observation, available, begins) -> tuple[Policy, jax.Array]:
+        """As Actor's."""
+
+        def of_agent(params, hidden, observation, available):
+            policies, states = self.actor.apply(params, hidden[None], observation[:, None], available[:, None], begins)
+            return jax.tree.map(lambda leaf: leaf[:, 0], (policies, states))
+
+        return jax.vmap(of_agent, in_axes=(0, 0, 1, 1), out_axes=1)(params, hidden, observation, available)
 
 
 def with_agent_id(x: jax.Array) -> jax.Array:
