@@ -194,6 +194,7 @@ class Learner:
     environments: parallel environments on-policy; a method with B replay windows gets environments / B
     seeds_axis: seeds of a block side by side in one program (`vmap`) or one after the other in it (`map`); `auto` is
         `map` on a CPU and `vmap` elsewhere
+    log_ratio_limit: log pi(a | o) - log mu(a | o) is cut to plus or minus this before the surrogate's exponentials
     critic_learning_rate: where it is not the actor's
     critic_beta2, critic_weight_decay: Adam's second decay, and AdamW's of the critic's matrices
     critic_warmup: epochs, of the first updates, over which the critic's rate rises to its own
@@ -222,6 +223,7 @@ class Learner:
     value_loss: Literal["squared", "huber"]
     value_clip: Positive
     max_gradient_norm: Positive
+    log_ratio_limit: Positive
     huber_delta: Positive = 10.0
     seeds_axis: SeedsAxis = "auto"
     critic_learning_rate: Positive | None = _extra(None)

@@ -1,12 +1,16 @@
 """What the critics see, and the policies' numbers worked by hand."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from gpae.config import Network
-from gpae.environments.base import Discrete, Spec
-from gpae.networks.actor_critic import CounterfactualCritic, Joint, ValueCritic
+from gpae import plan
+from gpae.config import Network, Params
+from gpae.environments.base import Continuous, Discrete, Spec
+from gpae.networks.actor_critic import Actor, CounterfactualCritic, Joint, ValueCritic
 from gpae.networks.policies import Categorical, Gaussian, action_features
 
 SPEC = Spec("pair", ("a", "b"), observation_size=3, state_size=4, actions=Discrete(2), horizon=5, has_winner=False)
@@ -37,6 +41,24 @@ def test_value_critic_tells_agents_apart_only_by_their_id():
     without = values(ValueCritic(SPEC, Network(width=8, layers=2, recurrent=True, agent_id=False)), None)
     assert np.all(with_id[:, 0] != with_id[:, 1])
     np.testing.assert_array_equal(without[:, 0], without[:, 1])
+
+
+def test_mabraxs_critic_is_not_told_the_agent():
+    """As in the authors' release: so MAPPO's values, and its advantages, are the same for all agents there."""
+    params = Params(Path(__file__).parents[2] / "params")
+    networks = {task: plan.job(params, "paper", "mappo", task, (0,)).network for task in ("hopper_3x1", "5m_vs_6m")}
+    assert {task: network.agent_id for task, network in networks.items()} == {"hopper_3x1": False, "5m_vs_6m": True}
+
+
+@pytest.mark.parametrize(("deviation", "first"), [("exponential", 1.0), ("sigmoid", 0.5 / (1 + np.exp(-1)))])
+def test_the_first_deviation_of_a_continuous_policy(deviation, first):
+    spec = Spec(
+        "pair", ("a", "b"), observation_size=3, state_size=4, actions=Continuous(2), horizon=5, has_winner=False
+    )
+    actor = Actor(spec, Network(width=8, layers=1, recurrent=False, deviation=deviation))
+    seen = jnp.zeros((2, 1, 0)), jnp.ones((3, 2, 1, 3)), jnp.ones((3, 2, 1, 2), bool), jnp.zeros((3, 1), bool)
+    policies, _ = actor.apply(actor.init(jax.random.PRNGKey(0), *seen), *seen)
+    np.testing.assert_allclose(np.exp(policies.log_std), first, rtol=1e-5)
 
 
 def test_masked_categorical():

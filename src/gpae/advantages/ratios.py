@@ -2,16 +2,18 @@
 
 Arguments of all three: trace [T, N, B] with lambda inside, as `traces` returns it for log_ratio [T, N, B];
 lam > 0, the lambda inside; weight, None or [T, B]: what each sample counts in the mean (0 for windows that are not
-filled, say). Each returns a scalar. Ratios are not truncated here, so a log ratio above 88 (float32) gives infinity.
+filled, say). Each returns a scalar. Ratios are not truncated here, but for log ratios above 80, which would overflow.
 """
 
 import chex
 import jax
 import jax.numpy as jnp
 
+MOST_LOG_RATIO = 80.0  # exp(88) is beyond float32, and the mean adds up many
+
 
 def _mean_distance(trace: jax.Array, log_target: jax.Array, lam: float, weight: jax.Array | None) -> jax.Array:
-    distance = jnp.abs(trace / lam - jnp.exp(log_target))
+    distance = jnp.abs(trace / lam - jnp.exp(jnp.minimum(log_target, MOST_LOG_RATIO)))
     if weight is None:
         return jnp.mean(distance)
     chex.assert_shape(weight, (trace.shape[0], trace.shape[2]))

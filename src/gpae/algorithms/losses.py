@@ -20,10 +20,11 @@ def surrogate(
     samples: what counts of all tiles together
     Other axes in place of [T, N, B] will do.
     """
-    clip = learner.clip
+    clip, limit = learner.clip, learner.log_ratio_limit
     log_prob = policies.log_prob(action)
-    weight = jnp.exp(log_prob - behaviour)
-    current = jnp.exp(frozen.log_prob - behaviour)
+    # cut as in the authors' release: an off-policy ratio would overflow, and its gradient with it
+    weight = jnp.exp(jnp.clip(log_prob - behaviour, -limit, limit))
+    current = jnp.exp(jnp.clip(frozen.log_prob - behaviour, -limit, limit))
     clipped = jnp.clip(weight, (1 - clip) * current, (1 + clip) * current)
     least = jnp.minimum(weight * frozen.advantage, clipped * frozen.advantage)
     counts = frozen.weight if frozen.active is None else frozen.weight * frozen.active

@@ -48,6 +48,7 @@ POLICY_GRADIENT = (
     Parameter("Value coefficient", "value_coefficient", RELEASE),
     Parameter("Value clip", "value_clip", RELEASE),
     Parameter("Gradient norm", "max_gradient_norm", RELEASE),
+    Parameter("Limit of log ratios", "log_ratio_limit", RELEASE),
     Parameter("Reuse batches (off-policy)", "replay_windows", CHOSEN),
     Parameter("Hidden layers", "layers", RELEASE),
     Parameter("Layer width", "width", RELEASE),
