@@ -42,11 +42,11 @@ def update_parts(method: str = "gpae_on", task: str = "5m_vs_6m", repeats: int =
         return taken.features(), taken.log_prob(window.action), value
 
     features, log_prob, value = freeze(window, rollout.policies)
-    filled, settings = jnp.ones(window.reward.shape[1], bool), job.learner
+    weight, settings = jnp.ones((len(window.reward), 1, window.reward.shape[1])), job.learner
 
     @jax.jit
     def estimated(window, log_prob, value):
-        return estimate(job.method, settings.gamma, settings.lam, window, log_prob, value, filled, None, {})[0]
+        return estimate(job.method, settings.gamma, settings.lam, window, log_prob, value, weight, None, {})[0]
 
     found = estimated(window, log_prob, value)
     frozen = Frozen(log_prob, features, value[:-1], found.advantage, found.target, found.weight)

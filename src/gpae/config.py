@@ -202,9 +202,9 @@ class Learner:
     value_normalisation: the critic learns targets less their running mean, by their running deviation
     active_masks: a step at which an agent has no choice, being dead, counts neither in the policy's loss nor in the
         normalisation of advantages
-    chunk_steps: recurrent networks learn from pieces of a window, each begun with its own hidden state: of the greatest
     time_limit: an episode that the time limit ends is over like any other (`end`), or its last step's own value stands
         for the return from there (`own_value`, HARL's "proper time limits")
+    chunk_steps: recurrent networks learn from pieces of a window, each begun with its own hidden state: of the greatest
         length up to this that divides the window; 0: from whole windows
     """
 
@@ -234,9 +234,9 @@ class Learner:
     value_normalisation: bool = _extra(False)
     active_masks: bool = _extra(False)
     chunk_steps: Annotated[int, Field(ge=0)] = _extra(0)
-
-
     time_limit: Literal["end", "own_value"] = _extra("end")
+
+
 @_frozen
 class ValueLearner:
     """The learner of IQL, VDN and QMIX (JaxMARL 0.1.0's settings). Lengths in steps, rates dimensionless.
@@ -325,10 +325,10 @@ class Network:
     layer_norm: LayerNorm on the inputs and between a dense layer and its relu
     agent_id: what the critic sees carries a one-hot agent id
     critic_scale: the critic's width over the actor's
-    initialisation: of the dense layers: flax's own, or orthogonal with gain sqrt(2), 1 for a critic's last layer and
-        0.01 for the policy's
     deviation: of continuous policies, a parameter x an entry: `exponential`, exp(x) from 1, or `sigmoid`, HARL's
         sigmoid(x) / 2 from 0.37
+    initialisation: of the dense layers: flax's own, or orthogonal with gain sqrt(2), 1 for a critic's last layer and
+        0.01 for the policy's
     """
 
     width: Annotated[int, Field(ge=2, multiple_of=2)]
@@ -339,9 +339,9 @@ class Network:
     agent_id: bool = True
     critic_scale: Count = _extra(1)
     initialisation: Literal["lecun", "orthogonal"] = _extra("lecun")
-
-
     deviation: Literal["exponential", "sigmoid"] = _extra("exponential")
+
+
 @_frozen
 class SmaxEnvironment:
     """implementation: this project's own SMAX (`fast`) or JaxMARL 0.1.0's, the reference.

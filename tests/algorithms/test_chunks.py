@@ -23,7 +23,15 @@ def window() -> Window:
 
 def frozen(active=None) -> Frozen:
     each = jnp.arange(T * N * B, dtype=jnp.float32).reshape(T, N, B)
-    return Frozen(each, jnp.stack([each, -each], axis=-1), each, each, each, jnp.asarray([1.0, 0.0]), active)
+    return Frozen(
+        each,
+        jnp.stack([each, -each], axis=-1),
+        each,
+        each,
+        each,
+        jnp.broadcast_to(jnp.asarray([1.0, 0.0]), (T, 1, B)),
+        active,
+    )
 
 
 def test_lengths_divide_the_window():
@@ -50,7 +58,7 @@ def test_every_step_is_in_its_place():
                 (parts.policy[:, :, at], held.policy[steps, :, environment]),
                 (parts.target[:, :, at], held.target[steps, :, environment]),
                 (parts.active[:, :, at], held.active[steps, :, environment]),
-                (parts.weight[at], held.weight[environment]),
+                (parts.weight[:, :, at], held.weight[steps, :, environment]),
             ):
                 np.testing.assert_array_equal(found, expected)
             before = states[start - 1, :, environment] if piece else whole.actor_hidden[:, environment]

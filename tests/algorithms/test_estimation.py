@@ -98,6 +98,15 @@ def test_gap_by_hand():
     assert estimation.advantage_gaps(raw, window, jnp.zeros(1))["advantage_gap"] == 0
 
 
+def test_an_agent_without_others_has_no_gap():
+    window = SimpleNamespace(
+        disturbance=Disturbance(jnp.zeros((4, 1), jnp.int32), jnp.ones((4, 1), bool)),
+        view=SimpleNamespace(available=jnp.ones((5, 1, 1, 2), bool)),
+    )
+    found = estimation.advantage_gaps(jnp.ones((4, 1, 1)), window, jnp.ones(1))
+    assert found == {"advantage_gap": 0, "advantage_gap_elsewhere": 0}
+
+
 def test_gap_is_a_metric_where_agents_are_disturbed_alone():
     row = learned("mappo", "3m_stop", updates=1)[2][-1]
     assert row["advantage_gap"] != 0 and row["advantage_gap_elsewhere"] != 0

@@ -12,7 +12,7 @@ import pytest
 from gpae import plan
 from gpae.algorithms import descent
 from gpae.algorithms.base import learn
-from gpae.algorithms.window import Frozen, gather
+from gpae.algorithms.window import Frozen, join
 from gpae.config import Params
 from gpae.training.update import Trainer
 
@@ -58,8 +58,8 @@ def test_tiles_change_nothing_but_rounding(method, monkeypatch):
         np.testing.assert_allclose(mine, other, atol=2e-5)
 
 
-def test_every_window_is_unrolled_from_its_own_hidden_state():
-    """With parameters that do not move, the recomputed policy of every window is the one that acted in it."""
+def test_joined_windows_are_unrolled_from_the_oldest_ones_hidden_state():
+    """With parameters that do not move, the recomputed policy of every step is the one that acted in it."""
     made = trainer("gpae_off", learning_rate=1e-30)
     state = made.init(jnp.zeros(1, jnp.int32))
     for update in range(6):
@@ -73,16 +73,49 @@ def test_every_window_is_unrolled_from_its_own_hidden_state():
 def test_replay_keeps_the_last_windows_and_counts_only_what_was_written():
     made = trainer("gpae_off")
     state = made.init(jnp.zeros(1, jnp.int32))
-    rewards = []
+    written = []
     for update in range(1, 7):
         state, _ = made.update(state)
         replay = jax.tree.map(lambda leaf: leaf[0], state.learner.replay)
-        rewards.append(np.asarray(replay.windows.log_prob[(update - 1) % 4]))
-        window, filled = gather(replay)
-        assert int(filled.sum()) == min(update, 4) * made.job.environments
-    kept = np.asarray(window.log_prob).reshape(*rewards[0].shape[:2], 4, -1)
-    for place, written in enumerate((4, 5, 2, 3)):  # the fifth and sixth took the first two places
-        np.testing.assert_array_equal(kept[:, :, place], rewards[written])
+        written.append(jax.tree.map(lambda leaf: np.asarray(leaf[(update - 1) % 4]), replay.windows))  # noqa: B023
+        window, weight = join(replay)
+        steps = len(written[0].reward)
+        np.testing.assert_array_equal(weight[:, 0, 0], np.arange(4 * steps) >= (4 - min(update, 4)) * steps)
+    kept = written[2:]  # the fifth and sixth took the places of the first two
+    for name in ("action", "log_prob", "reward", "done", "truncated"):
+        np.testing.assert_array_equal(getattr(window, name), np.concatenate([getattr(one, name) for one in kept]))
+    np.testing.assert_array_equal(window.actor_hidden, kept[0].actor_hidden)
+    # a window's last view is the next one's first
+    for place, one in enumerate(kept):
+        seen = window.view.observation[place * steps : (place + 1) * steps + 1]
+        np.testing.assert_array_equal(seen, one.view.observation)
+        np.testing.assert_array_equal(window.begins[place * steps : (place + 1) * steps + 1], one.begins)
+
+
+def test_advantages_run_through_the_joined_windows():
+    """A reward more in the first step of the newest window is worth gamma lambda in the step before it, of an older
+    window, and gamma lambda to the second power two steps before, where no episode ends in between (Eq. 7)."""
+    made = trainer("gpae_off", learning_rate=1e-30)
+    state = made.init(jnp.zeros(1, jnp.int32))
+    for _ in range(4):
+        state, _ = made.update(state)
+    learner = jax.tree.map(lambda leaf: leaf[0], state.learner)
+    window, weight = join(learner.replay)
+    first = 3 * made.job.learner.rollout_steps
+    networks, keys = made.algorithm.networks(learner), jax.random.split(jax.random.PRNGKey(0))
+
+    @jax.jit
+    def raw(reward):
+        return made.algorithm._estimate(*keys, networks, window._replace(reward=reward), None, weight)[0].raw
+
+    change = raw(window.reward.at[first].add(1.0)) - raw(window.reward)
+    decay, goes_on = made.job.learner.gamma * made.job.learner.lam, ~np.asarray(window.done)
+    assert goes_on[first - 1].any()
+    for agent in range(change.shape[1]):
+        np.testing.assert_allclose(change[first, agent], 1.0, rtol=1e-4)
+        np.testing.assert_allclose(change[first - 1, agent], decay * goes_on[first - 1], rtol=1e-3, atol=1e-5)
+        both = goes_on[first - 1] & goes_on[first - 2]
+        np.testing.assert_allclose(change[first - 2, agent], decay**2 * both, rtol=1e-3, atol=1e-5)
 
 
 def test_unfilled_windows_weigh_nothing():
@@ -110,7 +143,7 @@ def test_surrogate_is_clipped_around_the_current_policy():
     optimised = np.asarray(policies.log_prob(window.action), np.float64)
     current = optimised + rng.normal(size=shape) * 0.3
     advantage = rng.normal(size=shape)
-    weight = np.ones(shape[-1])
+    weight = np.ones((shape[0], 1, shape[-1]))
     frozen = Frozen(*(jnp.asarray(x, jnp.float32) for x in (current, current, current, advantage, advantage, weight)))
     loss, metrics = algorithm._actor_loss(state.actor.params, window, frozen, np.float32(np.prod(shape)))
     behaviour = np.asarray(window.log_prob, np.float64)
@@ -120,6 +153,23 @@ def test_surrogate_is_clipped_around_the_current_policy():
     assert metrics["policy_loss"] == pytest.approx(expected, rel=1e-4)
     assert metrics["clip_fraction"] == pytest.approx(np.mean(np.abs(np.exp(optimised - current) - 1) > clip), abs=0.01)
     assert loss == pytest.approx(expected - made.job.learner.entropy_coefficient * float(metrics["entropy"]), rel=1e-4)
+
+
+def test_a_log_ratio_beyond_the_limit_has_a_finite_loss_and_no_gradient():
+    """exp(100) is beyond float32; the release cuts log ratios on SMAX at 10."""
+    made, state, collected = rollout("gpae_off")
+    algorithm, limit = made.algorithm, made.job.learner.log_ratio_limit
+    window = collected.window._replace(log_prob=collected.window.log_prob - 100.0)
+    current = window.log_prob + limit + 5.0
+    ones = jnp.ones_like(window.log_prob)
+    frozen = Frozen(current, ones, ones, -ones, ones, jnp.ones((len(ones), 1, ones.shape[-1])))
+
+    def loss(params):
+        return algorithm._actor_loss(params, window, frozen, np.float32(ones.size))[1]["policy_loss"]
+
+    value, gradients = jax.jit(jax.value_and_grad(loss))(state.actor.params)
+    assert limit == 10 and value == pytest.approx(np.exp(limit), rel=1e-4)
+    assert all(float(jnp.abs(leaf).max()) == 0 for leaf in jax.tree.leaves(gradients))
 
 
 def test_minibatches_use_every_sample_once_an_epoch():

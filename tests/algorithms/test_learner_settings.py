@@ -73,9 +73,9 @@ def test_the_critic_learns_targets_of_mean_0_and_deviation_1_and_says_them_in_re
     mean, deviation = after.scale.moments()
     assert deviation > 10  # of targets in rewards
     # with what it says now, the critic is on the new scale: estimators get it in units of the reward
-    filled = jnp.ones(window.reward.shape[1], bool)
+    weight = jnp.ones((len(window.reward), 1, window.reward.shape[1]))
     keys = jax.random.split(jax.random.PRNGKey(0))
-    judged = jax.jit(lambda networks: algorithm._estimate(*keys, networks, window, None, filled)[1::2])
+    judged = jax.jit(lambda networks: algorithm._estimate(*keys, networks, window, None, weight)[1::2])
     frozen, metrics = judged(algorithm.networks(after))
     expected = float(mean + deviation * frozen.value.mean())
     assert metrics["value_mean"] == pytest.approx(expected, rel=1e-4)

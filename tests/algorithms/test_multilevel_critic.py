@@ -148,7 +148,7 @@ def test_targets_go_on_from_v_and_from_q():
     levels = Levels(action_value, baselines, None, jnp.ones((T, N, B), jnp.int32), None)
     beside = {"levels": levels, "weights": jnp.moveaxis(jnp.asarray(weights), -1, 0)}
     found, metrics = estimate(
-        method(), 0.5, 0.5, window, window.log_prob, jnp.asarray(value), jnp.ones(B, bool), None, beside
+        method(), 0.5, 0.5, window, window.log_prob, jnp.asarray(value), jnp.ones((T, 1, B)), None, beside
     )
     reward, on = np.asarray(window.reward)[:, None], 0.5 * (1 - np.asarray(window.done, float))[:, None]
     for each, target in ((value, found.target), (action_value, found.action_target)):

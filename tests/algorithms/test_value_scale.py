@@ -7,7 +7,7 @@ import pytest
 from gpae.algorithms import value_scale
 
 TARGET = jnp.asarray([[[1.0, 5.0], [3.0, 7.0]]])  # [T, N, B] = [1, 2, 2]
-BOTH = jnp.ones(2)
+BOTH = jnp.ones((1, 1, 2))
 
 
 def test_the_first_targets_are_the_whole_of_it():
@@ -16,7 +16,7 @@ def test_the_first_targets_are_the_whole_of_it():
 
 
 def test_what_was_never_written_does_not_count():
-    mean, deviation = value_scale.updated(value_scale.fresh(), TARGET, jnp.asarray([1.0, 0.0])).moments()
+    mean, deviation = value_scale.updated(value_scale.fresh(), TARGET, jnp.asarray([[[1.0, 0.0]]])).moments()
     assert (mean, deviation) == (pytest.approx(2, abs=1e-3), pytest.approx(1, abs=1e-3))
 
 
@@ -32,7 +32,7 @@ def test_two_updates_count_almost_alike():
 
 def test_the_least_deviation_is_a_tenth():
     assert value_scale.fresh().moments() == (0, pytest.approx(0.1))
-    scale = value_scale.updated(value_scale.fresh(), jnp.full((2, 1, 2), 0.5), BOTH)
+    scale = value_scale.updated(value_scale.fresh(), jnp.full((1, 1, 2), 0.5), BOTH)
     assert scale.moments()[1] == pytest.approx(0.1)
 
 

@@ -69,8 +69,8 @@ def test_every_bit_of_a_file_counts(whole, tmp_path, record):
 
 
 def test_committed_results_are_read():
-    """Those from before there was a digest too, by the checksums of their pages. A job finds those of this format alone,
-    and there is none of this format that no job asks for."""
+    """Those from before there was a digest too, by the checksums of their pages. A job finds those of this format
+    alone, and there is none of this format that no job asks for."""
     params, wanted, there = Params(ROOT / "params"), set(), {}
     for folder in ROOT.glob("artifacts/*/metrics"):
         for job in plan.jobs(params, folder.parent.name):

@@ -45,6 +45,4 @@ def chunked(
     found |= {name: jax.tree.map(cut_longer, leaves[name], axes[name]) for name in ("view", "begins")}
     states = {"actor_hidden": actor_states, "critic_hidden": critic_states}
     found |= {name: first(leaves[name], after) for name, after in states.items()}
-    weight = jnp.tile(frozen.weight, count)
-    rest = jax.tree.map(cut, frozen._replace(weight=None), frozen_axes(frozen)._replace(weight=None))
-    return window._replace(**found), rest._replace(weight=weight)
+    return window._replace(**found), jax.tree.map(cut, frozen, frozen_axes(frozen))

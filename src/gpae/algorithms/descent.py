@@ -89,9 +89,9 @@ def descend(
 ) -> tuple[Trained, Metrics]:
     """`epochs` times through the batch, in `minibatches` of environments; also the mean of what the steps saw."""
     window, frozen = batch
-    time, agents, environments = window.log_prob.shape
+    _, agents, environments = window.log_prob.shape
     axes = (ENVIRONMENT_AXIS, frozen_axes(frozen))
-    samples = jnp.sum(frozen.weight) * (time * agents) / minibatches
+    samples = jnp.sum(frozen.weight) * agents / minibatches
     if frozen.active is not None:
         samples = jnp.maximum(jnp.sum(frozen.active * frozen.weight), 1.0) / minibatches
 

@@ -114,7 +114,7 @@ def trace_of(method: PolicyGradientMethod):
 
 
 class Estimates(NamedTuple):
-    """advantage: [T, N, B], raw and normalised; target: [T, N, B]; weight: [B], what a sample counts.
+    """advantage: [T, N, B], raw and normalised; target: [T, N, B]; weight: [T, 1, B], what a step counts.
 
     action_target: [T, N, B], of Q(s, a), where a critic is fitted to it besides
     """
@@ -133,17 +133,17 @@ def estimate(
     window: Window,
     log_prob: jax.Array,
     value: jax.Array,
-    filled: jax.Array,
+    weight: jax.Array,
     active: jax.Array | None,
     beside: dict[str, jax.Array | None],
 ) -> tuple[Estimates, dict[str, jax.Array]]:
     """Advantages and targets (Eq. 11, by which every estimator's critic learns) for the whole batch, and metrics.
 
-    log_prob: [T, N, B], log pi(a | o) of the current policy; value: [T + 1, N, B]; filled: bool [B]
+    log_prob: [T, N, B], log pi(a | o) of the current policy; value: [T + 1, N, B]
+    weight: [T, 1, B], 1 where a step counts, 0 where its window was never written
     active: [T, N, B], 1 where a sample counts in the normalisation of advantages, else 0; None: all count
     beside: the fields of Samples that only some estimators need
     """
-    weight = filled.astype(value.dtype)
     log_ratio = log_prob - window.log_prob
     trace = trace_of(method)(log_ratio, lam)
     ratio = trace_of(method)(log_ratio, 1.0)
@@ -157,18 +157,18 @@ def estimate(
     target, action_target = target_of(value), None
 
     def average(x):
-        return jnp.average(x.reshape(-1, x.shape[-1]).mean(0), weights=weight)
+        return jnp.average(x, weights=jnp.broadcast_to(weight, x.shape))
 
     def over_active(x):
         return average(x) if active is None else average(x * active) / average(active)
 
     mean = over_active(raw)
     deviation = jnp.sqrt(over_active((raw - mean) ** 2))
-    each = jnp.broadcast_to(weight, window.reward.shape)
+    each = weight[:, 0]
     metrics = {
         "advantage_mean": mean,
         "advantage_std": deviation,
-        "advantage_spread_between_agents": average(jnp.std(raw, axis=1)),
+        "advantage_spread_between_agents": average(jnp.std(raw, axis=1, keepdims=True)),
         "value_mean": average(value[:-1]),
         "value_error": average((target - value[:-1]) ** 2),
         "trace_mean": average(trace),
@@ -178,10 +178,12 @@ def estimate(
     }
     if samples.levels is not None:
         action_target = target_of(samples.levels.action_value)
-        metrics |= {f"weight_{level}": average(part) for level, part in zip(LEVELS, samples.weights, strict=True)}
+        metrics |= {
+            f"weight_{level}": average(part[:, None]) for level, part in zip(LEVELS, samples.weights, strict=True)
+        }
         metrics["correlated_agents"] = average(samples.levels.correlated)
     if window.disturbance is not None:
-        metrics |= advantage_gaps(raw, window, weight)
+        metrics |= advantage_gaps(raw, window, each)
     return Estimates(raw, (raw - mean) / (deviation + 1e-8), target, weight, action_target), metrics
 
 
@@ -191,13 +193,15 @@ def advantage_gaps(raw: jax.Array, window: Window, weight: jax.Array) -> dict[st
         Delta A_t = mean_{j != i} A^j_t - A^i_t,  i the drawn agent
 
     over the steps at which its action was replaced, and over those at which it was drawn and let be. Steps at which it
-    had no choice, being dead, do not count. 0 where no step counts.
+    had no choice, being dead, do not count. 0 where no step counts, and of an agent that has no others.
+
+    raw: [T, N, B], advantages that are not normalised; weight: [T, B], what a step counts
     """
     agents = raw.shape[1]
     drawn = jnp.arange(agents)[:, None] == window.disturbance.agent[:, None]  # [T, N, B]
     own = jnp.sum(jnp.where(drawn, raw, 0.0), axis=1)
-    gap = (raw.sum(axis=1) - own) / (agents - 1) - own
-    counts = jnp.any(drawn & has_choice(window), axis=1) * weight
+    gap = (raw.sum(axis=1) - own) / max(agents - 1, 1) - own
+    counts = jnp.any(drawn & has_choice(window), axis=1) * weight * (agents > 1)
 
     def mean(where):
         return jnp.sum(jnp.where(where, gap, 0.0) * counts) / jnp.maximum(jnp.sum(where * counts), 1.0)

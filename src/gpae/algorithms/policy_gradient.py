@@ -27,8 +27,8 @@ from gpae.algorithms.window import (
     Window,
     empty_replay,
     empty_window,
-    gather,
     has_choice,
+    join,
     push,
 )
 from gpae.config import Learner, Network, PolicyGradientMethod
@@ -150,20 +150,20 @@ class PolicyGradient:
 
         return act
 
-    def _unrolled(self, params, window: Window, steps: slice) -> tuple[Policy, jax.Array]:
-        """Policies and hidden states of the actor."""
+    def _unrolled(self, params, window: Window, steps: slice, actor=None) -> tuple[Policy, jax.Array]:
+        """Policies and hidden states of the actor; actor: another one than that of all agents."""
         view = window.view
-        return self.actor.apply(
+        return (actor or self.actor).apply(
             params, window.actor_hidden, view.observation[steps], view.available[steps], window.begins[steps]
         )
 
     # -------------------------------------------------------------------------------------------------- what is frozen
 
-    def _estimate(self, freeze_key, reward_key, networks: dict[str, Any], window: Window, policies, filled):
+    def _estimate(self, freeze_key, reward_key, networks: dict[str, Any], window: Window, policies, weight):
         """(estimates, what is held fixed, the critic's hidden states [T + 1, N, B, H], metrics).
 
-        policies: [T + 1, N, B], of the actor; None: to be worked out. Values are in units of the reward, but for
-        `Frozen.value`, which is what the critic says.
+        policies: [T + 1, N, B], of the actor; None: to be worked out. weight: [T, 1, B], as of Frozen. Values are in
+        units of the reward, but for `Frozen.value`, which is what the critic says.
         """
         learner, scale = self.learner, networks.get("scale")
         if policies is None:
@@ -178,17 +178,17 @@ class PolicyGradient:
         log_prob, features = taken.log_prob(window.action), taken.features()
         active = has_choice(window).astype(jnp.float32) if self.masks else None
         beside = {"own": own, "levels": levels}
-        if levels is not None:
-            beside["weights"] = self.search.weights(networks["weights"], levels.embedding)
         if learner.time_limit == "own_value":
             beside["truncated"] = window.truncated
+        if levels is not None:
+            beside["weights"] = self.search.weights(networks["weights"], levels.embedding)
         if self.reward_model:
             drawn = reward_key, self.method.action_samples, self.spec
             beside["expected_reward"] = rewards.expected(
                 self.reward_model, networks["reward_model"], *drawn, window, taken
             )
         rates = learner.gamma, learner.lam
-        found, metrics = estimate(self.method, *rates, window, log_prob, value, filled, active, beside)
+        found, metrics = estimate(self.method, *rates, window, log_prob, value, weight, active, beside)
         frozen = Frozen(log_prob, features, judged.fitted, found.advantage, found.target, found.weight, active)
         if levels is not None:
             frozen = frozen._replace(action_value=judged.levels.action_value[:-1], action_target=found.action_target)
@@ -222,19 +222,16 @@ class PolicyGradient:
     def hold(self, key: jax.Array, state: LearnerState, rollout: Rollout):
         freeze_key, reward_key, epoch_key = jax.random.split(key, 3)
         window, policies, replay = rollout.window, rollout.policies, state.replay
-        batch = window.reward.shape[1]
+        weight = jnp.ones((len(window.reward), 1, window.reward.shape[1]), jnp.float32)
         if self.search:
             state = state._replace(search=self.search.told(state.search, mean_return(window)))
-        filled, newest = jnp.ones(batch, bool), 0
         if replay is not None:
-            newest = replay.written % self.method.replay_windows
             replay = push(replay, window)
-            window, filled = gather(replay)
+            window, weight = join(replay)
             policies = None  # those of older windows are out of date
         found, frozen, states, metrics = self._estimate(
-            freeze_key, reward_key, self.networks(state), window, policies, filled
+            freeze_key, reward_key, self.networks(state), window, policies, weight
         )
-        hidden = jax.lax.dynamic_slice_in_dim(states[-2], newest * batch, batch, axis=1)
         scale, window = state.scale, window._replace(disturbance=None)
         if scale is not None:
             scale = value_scale.updated(scale, frozen.target, frozen.weight)
@@ -246,7 +243,7 @@ class PolicyGradient:
             length = chunk_length(len(window.reward), self.learner.chunk_steps)
             window, frozen = chunked(window, frozen, of_actor, states[:-1], length)
         state = state._replace(replay=replay, scale=scale, updates=state.updates + 1)
-        return state, Held(epoch_key, window, frozen), hidden, metrics
+        return state, Held(epoch_key, window, frozen), states[-2], metrics
 
     @property
     def _tilings(self) -> dict[str, Tiling]:
@@ -275,7 +272,7 @@ class PolicyGradient:
 
     def _fit_reward_model(self, state: LearnerState, held: Held):
         optimiser, steps = self.optimisers["reward_model"], self.epochs * self.learner.minibatches
-        batch = held.window, held.frozen.weight
+        batch = held.window, held.frozen.weight[:, 0]
         trained, seen = rewards.fit(self.reward_model, optimiser, state.reward_model, *batch, steps)
         return {"reward_model": trained}, seen
 
@@ -286,7 +283,8 @@ class PolicyGradient:
     def estimated(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout):
         """Of a rollout alone, by the `networks` of any moment: its Estimates, what an update would hold fixed, and the
         critic's hidden state after it [N, B, H]."""
-        filled = jnp.ones(rollout.window.reward.shape[1], bool)
+        steps, batch = rollout.window.reward.shape
+        weight = jnp.ones((steps, 1, batch), jnp.float32)
         keys = jax.random.split(key)
-        found, frozen, states, _ = self._estimate(*keys, networks, rollout.window, rollout.policies, filled)
+        found, frozen, states, _ = self._estimate(*keys, networks, rollout.window, rollout.policies, weight)
         return found, frozen, states[-2]

@@ -37,12 +37,12 @@ def fit(
     weight: jax.Array,
     steps: int,
 ) -> tuple[Trained, dict[str, jax.Array]]:
-    """`steps` gradient steps on the squared error, each on the whole batch; weight: [B], what a sample counts."""
+    """`steps` gradient steps on the squared error, each on the whole batch; weight: [T, B], what a step counts."""
     actions = action_features(window.action, window.view.available[:-1])
 
     def loss(params):
         error = model.apply(params, window.view.state[:-1], actions) - window.reward
-        return jnp.average(jnp.mean(error**2, axis=0), weights=weight)
+        return jnp.average(error**2, weights=weight)
 
     def step(trained, _):
         error, gradients = jax.value_and_grad(loss)(trained.params)

@@ -42,10 +42,10 @@ def fresh() -> Scale:
 
 
 def updated(scale: Scale, target: jax.Array, weight: jax.Array) -> Scale:
-    """target: [T, N, B]; weight: [B], what a sample counts."""
+    """target: [T, N, B]; weight: [T, 1, B], what a sample counts."""
 
     def mean(x):
-        return jnp.average(x.reshape(-1, x.shape[-1]).mean(0), weights=weight)
+        return jnp.average(x, weights=jnp.broadcast_to(weight, x.shape))
 
     seen = Scale(mean(target), mean(target**2), jnp.ones((), jnp.float32))
     return jax.tree.map(lambda old, new: DECAY * old + (1 - DECAY) * new, scale, seen)

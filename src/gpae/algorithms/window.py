@@ -19,7 +19,7 @@ class Window(NamedTuple):
     reward: [T, B]
     done: bool [T, B], the step ended the episode; truncated: bool [T, B], by the time limit alone
     disturbance: leaves [T, B], of a task that replaces actions
-    actor_hidden, critic_hidden: [N, B, H], before the first step: a window is unrolled from its own
+    actor_hidden, critic_hidden: [N, B, H], before the first step
     """
 
     view: View
@@ -97,22 +97,34 @@ def push(replay: Replay, window: Window) -> Replay:
     return Replay(windows, replay.written + 1)
 
 
-def gather(replay: Replay) -> tuple[Window, jax.Array]:
-    """All places side by side as one window of B times the environments, and what counts of it.
+def join(replay: Replay) -> tuple[Window, jax.Array]:
+    """The windows of P places as one of P T steps, the oldest first: the trajectory over which Eq. 7 runs.
 
-    Returns the window and bool [environments], false for places that were never written.
+    A window ends where the next one begins, so of the views after a last step only the newest window's is kept. The
+    hidden states are those before the oldest window. Places that were never written come first; the window after them
+    is the training's first, which begins with new episodes, so nothing of theirs reaches it.
+
+    Returns the window and float32 [P T, 1, B], 1 where a step was written, else 0.
     """
+    places, steps, batch = replay.windows.reward.shape
+    order = (replay.written + jnp.arange(places)) % places
+    ring = jax.tree.map(lambda leaf: leaf[order], replay.windows)
 
-    def beside(ring, axis):
-        ring = jnp.moveaxis(ring, 0, axis)
-        return ring.reshape(*ring.shape[:axis], places * batch, *ring.shape[axis + 2 :])
+    def in_time(leaf):
+        return leaf.reshape(places * steps, *leaf.shape[2:])
 
-    places, _, batch = replay.windows.reward.shape
-    filled = jnp.repeat(jnp.arange(places) < replay.written, batch)
-    axes = ENVIRONMENT_AXIS
-    if replay.windows.disturbance is not None:
-        axes = axes._replace(disturbance=Disturbance(agent=1, replaced=1))
-    return jax.tree.map(beside, replay.windows, axes), filled
+    def in_time_with_last(leaf):
+        return jnp.concatenate([in_time(leaf[:, :-1]), leaf[-1, -1:]])
+
+    joined = jax.tree.map(in_time, ring._replace(view=None, begins=None, actor_hidden=None, critic_hidden=None))
+    joined = joined._replace(
+        view=jax.tree.map(in_time_with_last, ring.view),
+        begins=in_time_with_last(ring.begins),
+        actor_hidden=ring.actor_hidden[0],
+        critic_hidden=ring.critic_hidden[0],
+    )
+    written = jnp.arange(places) >= places - replay.written
+    return joined, jnp.broadcast_to(jnp.repeat(written, steps)[:, None, None], (places * steps, 1, batch)) * 1.0
 
 
 class Frozen(NamedTuple):
@@ -122,7 +134,7 @@ class Frozen(NamedTuple):
     policy: [T, N, B, A], the current policy's features
     value: [T, N, B], V or EQ; the "target network" of Eqs. 10 and 11
     advantage, target: [T, N, B]
-    weight: [B], 1 where the sample counts, 0 where its window was never written
+    weight: [T, 1, B], 1 where the step counts, 0 where its window was never written
     active: [T, N, B], 1 where the agent's step counts in the policy's loss, else 0; None: all count
     action_value, action_target: [T, N, B], as value and target, of a critic that is fitted to both V and Q; else None
     """
@@ -140,8 +152,7 @@ class Frozen(NamedTuple):
 
 def frozen_axes(frozen: Frozen) -> Frozen:
     """The axis of the environments in each leaf."""
-    axes = {name: 2 for name, leaf in frozen._asdict().items() if leaf is not None}
-    return Frozen(**axes | {"weight": 0})
+    return Frozen(**{name: None if leaf is None else 2 for name, leaf in frozen._asdict().items()})
 
 
 def tiles(tree, axes, count: int):
