@@ -153,14 +153,17 @@ class ValueDecompositionMethod:
 
 @_frozen
 class DopMethod:
-    """An actor-critic whose critic is a weighted sum of the agents' values, learned from old windows too (DOP).
+    """An actor-critic whose policy takes a step an update and whose critic many, in the manner of PyMARL.
 
+    critic: a weighted sum of the agents' values, learned from old windows too (`decomposed`, DOP), or the value of
+        every own action beside what the others do, learned from the newest alone (`counterfactual`, COMA)
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     """
 
     label: Text
     algorithm: Literal["dop"]
     families: tuple[Family, ...]
+    critic: Literal["decomposed", "counterfactual"] = _extra("decomposed")
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
 
 

@@ -8,6 +8,7 @@ often which network steps, and on what, is as in its authors' code (TonghanWang/
 
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,7 +22,7 @@ from gpae.algorithms.tree_backup import target as tree_backup
 from gpae.algorithms.window import Rollout, empty_window
 from gpae.algorithms.window_buffer import Batch, WindowBuffer, beside
 from gpae.config import DopLearner, DopMethod, Network
-from gpae.environments.base import Discrete, Viewable
+from gpae.environments.base import Discrete, View, Viewable
 from gpae.networks.actor_critic import Actor
 from gpae.networks.decomposed import Decomposed, DecomposedCritic
 from gpae.networks.policies import Categorical
@@ -81,7 +82,7 @@ class Dop:
         self.learner, self.updates = learner, updates
         self.hidden_size = network.width if network.recurrent else 0
         self.actor = Actor(self.spec, network)
-        self.critic = DecomposedCritic(self.spec, network, learner.mixer_embedding)
+        self.critic = self._critic_of(network)
         self.buffer = WindowBuffer(environment, learner.environments, learner.buffer_windows, learner.batch_size)
         self.optimisers = {
             "actor": self._optimiser(learner.learning_rate),
@@ -95,6 +96,12 @@ class Dop:
             optax.rmsprop(rate, decay=learner.rms_decay, eps=learner.rms_epsilon, eps_in_sqrt=False),
         )
 
+    def _critic_of(self, network: Network) -> nn.Module:
+        return DecomposedCritic(self.spec, network, self.learner.mixer_embedding)
+
+    def _init_critic(self, key: jax.Array, view: View) -> Any:
+        return self.critic.init(key, view.observation, view.state)
+
     # ------------------------------------------------------------------------------------------------- state and acting
 
     def init(self, key: jax.Array) -> DopState:
@@ -103,7 +110,7 @@ class Dop:
         window = empty_window(self.spec, self.hidden_size, 0)
         view = window.view
         actor = self.actor.init(actor_key, window.actor_hidden, view.observation, view.available, window.begins)
-        critic = self.critic.init(critic_key, view.observation, view.state)
+        critic = self._init_critic(critic_key, view)
         zero = jnp.zeros((), jnp.int32)
         trained = {
             name: Trained(each, self.optimisers[name].init(each))
@@ -213,21 +220,24 @@ class Dop:
         old, new = self.buffer.sample(old_key, state.buffer), first(order)
         critic, seen = self._critic_steps(state, old, new, epsilon)
         actor, of_actor = self._actor_step(state.actor, critic.params, first(jnp.arange(len(order))), epsilon)
-        steps = state.critic_steps + learner.rollout_steps // learner.critic_slice
-        copies = steps - state.copied_at >= learner.target_update_interval
-        learned = {
+        return self._learned(state, actor, critic), seen | of_actor
+
+    def _learned(self, state: DopState, actor: Trained, critic: Trained) -> dict[str, Any]:
+        """What an update changes; the target network is copied once enough steps were taken."""
+        steps = state.critic_steps + self.learner.rollout_steps // self.learner.critic_slice
+        copies = steps - state.copied_at >= self.learner.target_update_interval
+        return {
             "actor": actor,
             "critic": critic,
             "target": jax.tree.map(lambda new, old: jnp.where(copies, new, old), critic.params, state.target),
             "critic_steps": steps,
             "copied_at": jnp.where(copies, steps, state.copied_at),
         }
-        return learned, seen | of_actor
 
     def _critic_steps(self, state: DopState, old: Batch, new: Batch, epsilon: jax.Array):
         """Through the windows in time order, a gradient step every `critic_slice` time steps: on the errors of tree
         backups in the old windows and of TD(lambda) in the new ones, both from the target network."""
-        learner, share, count = self.learner, self.learner.off_policy_share, old.reward.shape[1]
+        share, count = self.learner.off_policy_share, old.reward.shape[1]
         rows = beside(old, new)
         off, on = self.targets(state.target, rows, self._policies(state.actor.params, rows, epsilon))
         aim = jnp.concatenate([off[:, :count], on[:, count:]], axis=1)
@@ -240,25 +250,39 @@ class Dop:
             whole = share * errors[0] + (1 - share) * errors[1]
             return whole, {"off_policy_error": errors[0], "on_policy_error": errors[1], "value_loss": whole}
 
+        parts = (rows.view.observation[:-1], rows.view.state[:-1], rows.action, aim)
+        trained, seen = self._through(state.critic, loss, parts)
+        return trained, seen | {"target_mean": aim[:, count:].mean()}
+
+    def _through(self, critic: Trained, loss, parts, reverse: bool = False):
+        """A gradient step every `critic_slice` time steps, in their order or from the last to the first; also the mean
+        of what the steps saw.
+
+        loss: (parameters, parts [slice, ...]) -> (its value, metrics); parts: leaves [T, ...]
+        """
+
         def step(trained, part):
             gradients, seen = jax.grad(loss, has_aux=True)(trained.params, part)
             seen |= {"critic_gradient_norm": optax.global_norm(gradients)}
             return self._step("critic", trained, gradients), seen
 
-        parts = (rows.view.observation[:-1], rows.view.state[:-1], rows.action, aim)
-        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, learner.critic_slice, *leaf.shape[1:]), parts)
-        trained, seen = jax.lax.scan(step, state.critic, parts)
-        return trained, jax.tree.map(jnp.mean, seen) | {"target_mean": aim[:, count:].mean()}
+        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, self.learner.critic_slice, *leaf.shape[1:]), parts)
+        trained, seen = jax.lax.scan(step, critic, parts, reverse=reverse)
+        return trained, jax.tree.map(jnp.mean, seen)
 
     def _actor_step(self, trained: Trained, critic: Any, batch: Batch, epsilon: jax.Array):
         """One step along the policy gradient of these windows."""
         policies = self._policies(trained.params, batch, epsilon)
-        judged = Decomposed(*(leaf[:-1] for leaf in self._judged(critic, batch)))
-        weight = advantage(judged, policies.features()[:-1], batch.action)
+        weight = self._weight(critic, batch, policies.features()[:-1])
         gradients, seen = jax.grad(self._policy_loss, has_aux=True)(trained.params, batch, weight, epsilon)
         seen |= {"advantage_mean": weight.mean(), "advantage_std": weight.std()}
         seen |= {"actor_gradient_norm": optax.global_norm(gradients)}
         return self._step("actor", trained, gradients), seen
+
+    def _weight(self, critic: Any, batch: Batch, chances: jax.Array) -> jax.Array:
+        """Of every log probability in the policy's gradient, [T, N, B]; chances: [T, N, B, A]."""
+        judged = Decomposed(*(leaf[:-1] for leaf in self._judged(critic, batch)))
+        return advantage(judged, chances, batch.action)
 
     def advantages(self, key: jax.Array, networks: dict[str, Any], rollout: Rollout) -> jax.Array:
         """k^i(s) (Q^i(a^i) - E Q^i), [T, N, B]: an agent's part of what the joint action was worth."""

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gpae.algorithms import coma
 from gpae.algorithms.base import Algorithm, Metrics, State, joined
 from gpae.algorithms.competition import Competition
-from gpae.algorithms.dop import Dop
 from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.algorithms.value_decomposition import ValueDecomposition
 from gpae.config import ConfigError
@@ -27,10 +27,10 @@ from gpae.environments.teams import Seat, team_spec
 from gpae.plan import Job
 from gpae.training.rollout import Runner, collect, start
 
-ALGORITHMS: dict[str, type[Algorithm]] = {
+ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "policy_gradient": PolicyGradient,
     "value_decomposition": ValueDecomposition,
-    "dop": Dop,
+    "dop": coma.make,
 }
 
 
