@@ -42,21 +42,29 @@ class Item:
 
 
 class _Costs:
-    """Hours that the rest of a job takes: measured of its like, else by the work at the median speed of all that was
-    timed; where nothing was, the work itself, which orders jobs and says no time."""
+    """Hours that the rest of a job takes: measured of its like, else by the work at the median speed of what was timed,
+    by this profile's jobs or by the benchmarks. Where nothing was timed all costs are the work itself, which orders
+    jobs and says no time."""
 
     def __init__(self, found: list[status.Progress], root: Path) -> None:
-        self.found, self.root = found, root
-        rates = [one.hours / (status.work(one.job) * len(one.job.seeds)) for one in found if one.hours is not None]
-        self.rate = median(rates) if rates else None
+        self.hours = {one.job.evaluation: status.hours_left(one, found, root) for one in found}
+        took = [one.hours / (status.work(one.job) * len(one.job.seeds)) for one in found if one.hours is not None]
+        left = [(self.hours[one.job.evaluation], _work_left(one)) for one in found]
+        rates = took or [hours / work for hours, work in left if hours is not None and work > 0]
+        self.known = bool(rates)
+        self.rate = median(rates) if rates else 1.0
 
     def __call__(self, one: status.Progress) -> tuple[float, bool]:
-        """(hours or work, whether guessed)"""
-        hours = status.hours_left(one, self.found, self.root)
-        if hours is not None:
-            return hours, False
-        rest = 1 - one.updates / one.job.updates
-        return status.work(one.job) * len(one.job.seeds) * rest * (self.rate or 1.0), True
+        """(hours, or work where none are known, and whether guessed)"""
+        hours = self.hours[one.job.evaluation]
+        return (_work_left(one) * self.rate, True) if hours is None else (hours, False)
+
+
+def _work_left(one: status.Progress) -> float:
+    """Work of the training that is still to be done, all seeds together."""
+    if one.state in ("done", "trained"):
+        return 0.0
+    return status.work(one.job) * len(one.job.seeds) * (1 - one.updates / one.job.updates)
 
 
 def order(params: Params, profile: str, hours: float, root: Path = Path(".")) -> list[Item]:
@@ -71,14 +79,14 @@ def order(params: Params, profile: str, hours: float, root: Path = Path(".")) ->
         if jobs & left.keys() and not jobs & blocked:
             needed.append((question, frozenset(jobs & left.keys())))
     begun = sorted((i for i in left if found[i].state != "missing"), key=left.get)
+    hours = hours if costs.known else float("inf")  # which no work could be held against
     sequence = begun + _greedy([jobs for _, jobs in needed], left, begun, hours - sum(left[i] for i in begun))
-    known = costs.rate is not None or all(not costs(found[i])[1] for i in left)
     items, done = [], set()
     for i in sequence:
         told = _answered(needed, done, i)
         done.add(i)
         cost, guessed = costs(found[i])
-        items.append(Item(found[i].job, found[i].state, cost if known else float("nan"), guessed, told))
+        items.append(Item(found[i].job, found[i].state, cost if costs.known else float("nan"), guessed, told))
     return items
 
 

@@ -47,6 +47,8 @@ class Speed(NamedTuple):
 
 def work(job: Job) -> int:
     """Steps that a seed's training passes through its gradient steps: nearly all of the time goes there."""
+    if job.teams:  # each learns by a method of its own, from the same steps
+        return sum(work(team) for team in job.teams)
     learner, method = job.learner, job.method
     if isinstance(learner, DopLearner):  # the critic's windows, and the actor's
         return job.updates * (learner.batch_size + 2 * learner.on_policy_batch_size) * learner.rollout_steps

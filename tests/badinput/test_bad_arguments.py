@@ -1,21 +1,22 @@
 """Whatever the command line says that cannot be: one line, exit code 2, nothing touched."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from badinputlab import ROOT, call, files, inside, refused
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gpae.cli import app
-from gpae.config import Params
+from gpae.cli import app, options
+from gpae.config import ConfigError, Params
 
 PARAMS = Params(ROOT / "params")
 KNOWN = {
     group: {path.stem for path in (ROOT / "params" / group).glob("*.yaml")}
     for group in ("methods", "tasks", "profiles")
 }
-RIGHT = {"--method": "mappo", "--task": "3m", "--seeds": "0-1", "--profile": "smoke"}
+RIGHT = {"--method": "mappo", "--task": "3m", "--seeds": "0", "--profile": "smoke"}
 OPTIONS = {
     "train": ("--method", "--task", "--seeds", "--profile", "--minutes", "--threads"),
     "evaluate": ("--method", "--task", "--seeds", "--profile"),
@@ -25,6 +26,12 @@ OPTIONS = {
     "merge": ("--profile", "--from"),
     "audit": ("--profile", "--jobs", "--seed"),
 } | {step: ("--profile",) for step in ("status", "prune", "aggregate", "tables", "plot", "verify", "report", "frames")}
+NEEDED = {
+    "render": ("--out", "episode.gif"),
+    "evidence": ("--hours", "1e-9"),
+    "merge": ("--from", "."),
+    "train": ("--minutes", "0"),
+}
 WORD = st.one_of(
     st.text(min_size=1, max_size=30),
     st.sampled_from(
@@ -118,6 +125,45 @@ def test_many_mistakes_are_told_in_one_line(folder, capsys, record, arguments):
 )
 def test_what_is_right_by_itself_but_not_together(folder, capsys, record, arguments):
     told(folder, capsys, record, arguments)
+
+
+@pytest.mark.parametrize("step", ["train", "evaluate", "render"])
+@pytest.mark.parametrize("seeds", ["0", "7", "0-2", "1-1"])
+def test_seeds_that_no_block_of_the_profile_has(folder, capsys, record, step, seeds):
+    """Their results would enter no table, and `gpae prune --yes` would remove them."""
+    chosen = ("--method", "mappo", "--task", "3m", "--seeds", seeds, "--profile", "quick")
+    told(folder, capsys, record, [step, *chosen, *NEEDED.get(step, ())])
+    expected = f"--seeds: '{seeds}' is no block of profile quick; allowed: 0-1. Other seeds are another profile's"
+    with inside(folder), pytest.raises(ConfigError, match=expected):
+        options.job_named("quick", "mappo", "3m", seeds)
+
+
+def test_a_job_that_no_experiment_asks_for_is_told_before_it_trains(folder):
+    with inside(folder):
+        assert options.unplanned(options.job_named("quick", "mappo", "3m", "0-1")) == ""
+        said = options.unplanned(options.job_named("quick", "mappo", "8m", "0-1"))
+        assert said.startswith("no experiment of profile quick has mappo on 8m: ")
+        profile = Path("params/profiles/long.yaml")
+        text = Path("params/profiles/quick.yaml").read_text().replace("seeds: 2", "seeds: 20")
+        profile.write_text(text.replace("seed_block: 2", "seed_block: 1"))
+        with pytest.raises(ConfigError, match="allowed: 0, 1, 2, 3, 4, 5, 6, ..., 19. Other seeds"):
+            options.job_named("long", "mappo", "3m", "20")
+
+
+@pytest.mark.parametrize("step", sorted(OPTIONS))
+@pytest.mark.parametrize("way", ["./{}", "{}/../{}", "../{}", "/{}", "{}\n", "{}.yaml", "{};true", "$({})"])
+def test_a_name_is_a_name_and_no_path_to_the_same(folder, capsys, record, step, way):
+    """Each would be another name for the same files, or a place elsewhere."""
+    for option in {"--method", "--task", "--profile"} & set(OPTIONS[step]):
+        words = RIGHT | {option: way.format(*[RIGHT[option]] * 2)}
+        given = [word for name in OPTIONS[step] if name in words for word in (name, words[name])]
+        before = files(folder)
+        with inside(folder):
+            code, error = call(capsys, step, *given, *NEEDED.get(step, ()))
+        refused(code, error)
+        assert "is not a name; allowed: lower-case letters, digits and underscores" in error
+        assert files(folder) == before
+        record("bad arguments")
 
 
 def test_every_command_is_tried():

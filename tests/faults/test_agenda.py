@@ -8,7 +8,7 @@ import pytest
 from faultlab import PROFILE, ROOT, Lab
 
 from gpae import agenda, plan, status
-from gpae.config import ConfigError, Params
+from gpae.config import METHODS, ConfigError, Params
 from gpae.results import merge, questions
 from gpae.results.claims import numbers
 
@@ -64,6 +64,49 @@ def test_a_profile_without_any_timing_is_still_put_in_order():
     assert all(item.guessed and item.hours != item.hours for item in items)
     table, lines = agenda.told(items, 100.0)
     assert table.row_count == len(items) and lines[0].startswith(f"{len(items)} of {len(items)} missing jobs")
+
+
+def test_hours_of_the_benchmarks_and_guesses_are_in_one_unit(tmp_path):
+    """In a fresh clone no job was timed, and the benchmarks know some tasks: hours beside hours, and not steps."""
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    folder = tmp_path / "artifacts/benchmarks/some-gpu"
+    folder.mkdir(parents=True)
+    rows = ["benchmark,task,ours,ratio,spread,device"]
+    speeds = {"3m": 1000, "8m": 500}
+    rows += [f'"GPAE (on) against MAPPO, steps/s",{task},{speed},1,0,Some' for task, speed in speeds.items()]
+    (folder / "estimators.csv").write_text("\n".join(rows) + "\n")
+    profile = tmp_path / "params/profiles/paper.yaml"
+    text = profile.read_text()
+    head = text[: text.index("experiments:")]
+    chosen = "{tasks: [3m, 8m, 2s3z], methods: [mappo, gpae_on]}"
+    profile.write_text(f"{head}experiments:\n  table2: {chosen}\n")
+    params = Params(tmp_path / "params")
+    items = {(item.job.method_name, item.job.task_name): item for item in agenda.order(params, "paper", 10, tmp_path)}
+    steps = 5 * next(iter(items.values())).job.updates * next(iter(items.values())).job.steps_per_update / 3600
+    assert items["mappo", "3m"].hours == pytest.approx(steps / 1000) and not items["mappo", "3m"].guessed
+    assert items["mappo", "8m"].hours == pytest.approx(steps / 500) and not items["mappo", "8m"].guessed
+    # of the same work: the median of a rate of 1000 and one of 500 steps a second, hours a step
+    guess = items["mappo", "2s3z"]
+    assert guess.hours == pytest.approx(steps * (1 / 1000 + 1 / 500) / 2) and guess.guessed
+    table, lines = agenda.told(list(items.values()), 10.0)
+    assert table.row_count < len(items) and any(line.startswith("then ") for line in lines)
+
+
+KINDS = {"policy_gradient": ("mappo", "3m"), "value_decomposition": ("qmix", "3m"), "dop": ("dop", "2m_vs_1z")}
+KINDS |= {"competition": ("asae_vs_coma", "predators_2_prey_2")}
+
+
+def test_an_example_of_every_kind_of_method():
+    assert KINDS.keys() == METHODS.keys()
+    assert all(PARAMS.method(method).algorithm == kind for kind, (method, _) in KINDS.items())
+
+
+@pytest.mark.parametrize("profile", ["asae", "tour"])
+def test_a_competition_is_put_in_order_and_counts_both_teams_work(profile):
+    items = agenda.order(PARAMS, profile, 10.0, Path("/nonexistent"))
+    job = next(item.job for item in items if item.job.teams)
+    assert status.work(job) == sum(status.work(team) for team in job.teams) > 0
+    assert len(items) == len(plan.jobs(PARAMS, profile)) and agenda.told(items, 10.0)[0].row_count == len(items)
 
 
 def empty_but_for(lab: Lab, done: int, folder: Path) -> Lab:

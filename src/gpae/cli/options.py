@@ -12,6 +12,7 @@ from gpae.plan import Job
 
 PARAMS = Params(Path("params"))
 TRY_AGAIN = 75
+MOST_BLOCKS = 8  # that a line names
 
 ProfileOption = Annotated[str | None, typer.Option(help="A name in params/profiles; else that of params/default.yaml.")]
 ExperimentOption = Annotated[str | None, typer.Option(help="A name in params/experiments; else all of the profile.")]
@@ -39,7 +40,27 @@ def seeds_named(text: str) -> tuple[int, ...]:
 
 
 def job_named(profile: str | None, method: str, task: str, seeds: str) -> Job:
-    return plan.job(PARAMS, profile_named(profile), method, task, seeds_named(seeds))
+    """A job of one of the profile's blocks of seeds: no table would take another up, and `gpae prune` would list it."""
+    name, chosen = profile_named(profile), seeds_named(seeds)
+    blocks = plan.blocks(PARAMS.profile(name))
+    if chosen not in blocks:
+        every = [f"{block[0]}-{block[-1]}" if len(block) > 1 else f"{block[0]}" for block in blocks]
+        shown = every if len(every) <= MOST_BLOCKS else [*every[: MOST_BLOCKS - 1], "...", every[-1]]
+        raise ConfigError(
+            f"--seeds: {seeds!r} is no block of profile {name}; allowed: {', '.join(shown)}. Other seeds are another"
+            " profile's: first_seed, seeds and seed_block in params/profiles"
+        )
+    return plan.job(PARAMS, name, method, task, chosen)
+
+
+def unplanned(job: Job) -> str:
+    """What to say before a job is trained that no experiment of its profile asks for; empty where one does."""
+    if job in plan.jobs(PARAMS, job.profile):
+        return ""
+    return (
+        f"no experiment of profile {job.profile} has {job.method_name} on {job.task_name}: no table will show it, and"
+        " gpae prune lists it"
+    )
 
 
 def say_built(paths: list[Path]) -> None:

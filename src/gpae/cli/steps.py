@@ -18,6 +18,7 @@ from gpae.cli.options import (
     job_named,
     profile_named,
     say_built,
+    unplanned,
 )
 from gpae.config import ConfigError
 from gpae.results.files import whole_folder
@@ -41,6 +42,8 @@ def train(
     if threads is not None and threads < 1:
         raise ConfigError(f"--threads: {threads} is not allowed: 1 or more")
     runtime.prepare(job.cores)
+    if said := unplanned(job):
+        print("gpae:", said, file=sys.stderr)
     from gpae.training import loop
 
     try:
