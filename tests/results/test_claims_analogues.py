@@ -11,7 +11,7 @@ from gpae.results.figures import curves
 from gpae.results.paper import Protocol
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
-SPREAD = {"maca_mappo": [-68.0, -67.0, -69.0], "happo": [-50.0, -51.0, -52.0]}
+SPREAD = {"maca_mappo": [-68.0, -67.0, -69.0, -68.5, -67.5], "happo": [-50.0, -51.0, -52.0, -50.5, -51.5]}
 PAPERS = [path.stem for path in sorted((PARAMS.folder / "claims").glob("*.csv"))]
 
 
@@ -28,7 +28,9 @@ def study(study):
 
 
 def verdicts(study, experiment, task, scores, **changes):
-    study.profile("tiny", [task], list(scores), experiment=experiment, **changes)
+    steps = protocol("maca").length(task)
+    length = {"total_steps": steps, "evaluation_interval": steps // 2, "seeds": len(next(iter(scores.values())))}
+    study.profile("tiny", [task], list(scores), experiment=experiment, **(length | changes))
     for job in study.jobs("tiny"):
         study.measure(job, lambda s, p, job=job: scores[job.method_name][s])
     aggregate.build(study.params, "tiny", study.root)

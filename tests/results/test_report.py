@@ -85,10 +85,10 @@ def test_the_page_is_whole_and_leads_from_each_number_to_its_job(study):
     )
     assert f"gpae train {study.jobs('tiny', method_name='gpae_off')[0].selector}" in text
     assert "<dd>1 of 2</dd>" in text and len(list(folder(study).glob("table2-*.png"))) == 2
-    assert re.search(r'data-verdict="consistent"[^>]*><span class="badge good">1 consistent</span>', text)
-    assert "consistent        |d| is within the margin" in text
+    assert re.search(r'data-verdict="not-shown"[^>]*><span class="badge open">1 not shown</span>', text)
+    assert "consistent        the whole interval lies within the margin" in text
     # the cell says its verdict, and leads to the number's row, where the two stand on a line
-    cell = re.search(r'<a class="verdict" href="#(number-\d+)"><span class="dot good" title="consistent">', text)[1]
+    cell = re.search(r'<a class="verdict" href="#(number-\d+)"><span class="dot open" title="not shown">', text)[1]
     row = text[text.index(f'id="{cell}"') :]
     assert cell in anchors and '<svg class="strip"' in row[: row.index("</tr>")]
     before = {path: path.read_bytes() for path in study.root.glob("artifacts/tiny/**/*") if path.is_file()}
@@ -170,7 +170,7 @@ def test_papers_are_those_of_the_claims_files(study):
     (folder_of_claims / "gpae.csv").write_text("paper,table,task,metric,method,mean,std,note\n")
     head = (folder_of_claims / "gpae.csv").read_text()
     (folder_of_claims / "other.csv").write_text(f"{head}other,7,nine_agents,win_rate_percent,Some Method,50.0,1.0,\n")
-    about = {"steps": 5, "seeds": 3, "own": "Some"}
+    about = {"steps": 5, "seeds": 3, "policy": "sampled", "own": "Some"}
     (folder_of_claims / "other.yaml").write_text(yaml.safe_dump(about | {"title": "Another <paper>"}))
     (folder_of_claims / "gpae.yaml").write_text(yaml.safe_dump(about))
     text = page(study)

@@ -9,6 +9,7 @@ from scipy import stats
 from gpae.results.statistics import (
     Sample,
     against_constant,
+    alike_spread,
     contrast,
     deviation_ratio,
     holm,
@@ -77,10 +78,23 @@ def test_one_sample_test_from_moments_is_scipys_on_the_scores():
     np.testing.assert_allclose(found, [-2.5, interval.low - 6.5, interval.high - 6.5, expected.pvalue], rtol=1e-12)
 
 
-def test_without_spread_only_equality_is_no_difference():
-    assert welch(100.0, 0.0, 2, 100.0, 0.0, 2) == (0.0, 0.0, 0.0, 1.0)
-    assert welch(100.0, 0.0, 2, 0.0, 0.0, 2) == (100.0, 100.0, 100.0, 0.0)
-    assert against_constant(3.0, 0.0, 2, 1.0) == (2.0, 2.0, 2.0, 0.0)
+def test_without_any_spread_there_is_no_interval_and_no_test():
+    for found, difference in (
+        (welch(100.0, 0.0, 2, 100.0, 0.0, 2), 0.0),
+        (welch(100.0, 0.0, 2, 0.0, 0.0, 2), 100.0),
+        (against_constant(3.0, 0.0, 2, 1.0), 2.0),
+        (alike_spread(3.0, 0.0, 2, 1.0, 5), 2.0),
+    ):
+        assert found.difference == difference and np.isnan(found[1:]).all()
+    assert welch(100.0, 0.0, 3, 90.0, 1.0, 3).p < 0.05  # one spread is enough
+
+
+def test_a_number_without_deviation_has_the_measured_one():
+    """Means of 4 and of 5 runs with one deviation of 3: the difference has the variance 9 (1/4 + 1/5) = 4.05."""
+    found = alike_spread(10.0, 3.0, 4, 8.0, 5)
+    half = stats.t.ppf(0.975, 3) * math.sqrt(4.05)
+    np.testing.assert_allclose(found[:3], [2.0, 2 - half, 2 + half], rtol=1e-12)
+    assert found.p == pytest.approx(2 * stats.t.sf(2 / math.sqrt(4.05), 3))
 
 
 def test_a_contrast_of_four_means_by_hand():

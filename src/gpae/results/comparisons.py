@@ -57,8 +57,6 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Diff
         for task in plan.selection(params, profile, experiment)[0]:
             pair = scored[task, comparison.method], scored[task, comparison.other]
             test = statistics.welch(*(value for cell in pair for value in (cell.mean, cell.std, cell.seeds)))
-            if all(cell.std == 0 for cell in pair):  # few episodes may agree by chance: no spread is not certainty
-                test = test._replace(low=math.nan, high=math.nan, p=math.nan)
             found.append(Difference(comparison.question, *pair, test))
     adjusted = statistics.holm([difference.test.p for difference in found])
     return [replace(difference, adjusted=p) for difference, p in zip(found, adjusted, strict=True)]

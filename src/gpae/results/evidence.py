@@ -44,19 +44,26 @@ class Term(NamedTuple):
     task: str
 
 
+class Shortage(NamedTuple):
+    """Why measured numbers cannot decide a claim: a verdict, and the reason for it."""
+
+    verdict: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Run:
     """A quantity of a method on a task.
 
     by_seed: empty where only mean and deviation are printed
-    missing: why there is nothing; shortage: why it cannot decide; both empty where it can
+    missing: why there is nothing, empty where there is; shortage: why it cannot decide, None where it can
     sources: files that it was made from
     """
 
     sample: Sample = Sample(math.nan, math.nan, 0)
     by_seed: tuple[tuple[int, float], ...] = ()
     missing: str = ""
-    shortage: str = ""
+    shortage: Shortage | None = None
     sources: tuple[str, ...] = ()
 
 
@@ -73,13 +80,17 @@ def sample(values: list[float]) -> Sample:
     return Sample(float(found.mean), float(found.std), found.seeds)
 
 
-def shortage(steps: int, changed: str, seeds: int, wanted: int) -> str:
-    """Why measured numbers cannot decide a claim; empty where they can. wanted: environment steps in the paper."""
+def shortage(steps: int, changed: str, seeds: int, wanted: int) -> Shortage | None:
+    """None where measured numbers can decide a claim. steps, wanted: environment steps here and in the paper."""
     if steps < wanted:
-        return f"{steps:,} of the paper's {wanted:,} steps"
+        return Shortage("budget too small", f"{steps:,} of the paper's {wanted:,} steps")
     if changed:
-        return f"the profile changes the paper's settings: {changed}"
-    return "one seed" if seeds < 2 else ""
+        return Shortage("budget too small", f"the profile changes the paper's settings: {changed}")
+    if seeds < 2:
+        return Shortage("budget too small", "one seed")
+    if steps > wanted:
+        return Shortage("budget too large", f"{steps:,} steps, more than the paper's {wanted:,}")
+    return None
 
 
 def benchmarks(root: Path, part: str) -> dict[str, list[dict[str, str]]]:

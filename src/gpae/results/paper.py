@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from gpae.config import ConfigError, Count, Family, OptionalText, Params, Text, printable
+from gpae.config import ConfigError, Count, Family, Name, OptionalText, Params, Text, printable
 from gpae.results import costs
 
 MARGIN = {
@@ -38,6 +39,7 @@ class Protocol:
     title: how the page names the paper; empty: by the file's name
     analogues: families whose tasks only resemble the paper's: orderings are tested, numbers stand beside each other
     not_portable: tasks of the paper that have no analogue here, and why
+    reconstructed: methods of params/methods whose definition the paper leaves open, and what was taken
     """
 
     steps: Count
@@ -48,6 +50,7 @@ class Protocol:
     steps_of: dict[Text, Count] = field(default_factory=dict)
     analogues: tuple[Family, ...] = ()
     not_portable: dict[Text, Text] = field(default_factory=dict)
+    reconstructed: dict[Name, Text] = field(default_factory=dict)
 
     def length(self, *names: str) -> int:
         """Environment steps of a run on a task that is called one of these names."""
@@ -78,6 +81,36 @@ class Value:
     @property
     def key(self) -> tuple[str, ...]:
         return self.paper, self.table, self.task, self.metric, self.method
+
+
+def bound(value: Value) -> str:
+    """`floor` or `ceiling` where a policy that never wins, or always, is within the margin of a printed win rate."""
+    if not value.metric.endswith("_percent"):
+        return ""
+    margin = MARGIN[value.metric](value.mean)
+    return "floor" if value.mean <= margin else "ceiling" if value.mean >= 100 - margin else ""
+
+
+def repeats(values: Sequence[Value]) -> dict[tuple[str, ...], Value]:
+    """{key of a number that an earlier table has printed: that number}; values in the order of the tables.
+
+    It is one number where the mean is the same, the deviations are not different, and one of the labels is the other
+    with more to it ("GPAE (off)", "GPAE (off), DT-ISR"); one of a table at most.
+    """
+    found: dict[tuple[str, ...], Value] = {}
+    taken = set()
+    for place, value in enumerate(values):
+        for first in values[:place]:
+            labels = {value.method.split(", ")[0], first.method.split(", ")[0]}
+            both = (value.paper, value.task, value.metric) == (first.paper, first.task, first.metric)
+            both = both and value.mean == first.mean
+            plain = value.method == first.method or {value.method, first.method} & labels
+            other = value.table != first.table and (first.key, value.table) not in taken
+            if both and other and plain and len(labels) == 1 and not abs(value.std - first.std) > 0:
+                found[value.key] = first
+                taken.add((first.key, value.table))
+                break
+    return found
 
 
 def ordered(better: Value, worse: Value, protocol: Protocol) -> bool:

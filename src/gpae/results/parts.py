@@ -3,11 +3,14 @@
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import permutations
 from typing import Protocol
 
+import numpy as np
 from scipy import stats
 
-from gpae.results.evidence import UNPRINTED, Run, Speed, Term, sample
+from gpae.results.evidence import UNPRINTED, Run, Shortage, Speed, Term, sample
 from gpae.results.statistics import Sample, contrast, deviation_ratio
 
 SIGNIFICANCE = 0.05
@@ -36,7 +39,7 @@ class Outcome:
     high: float = math.nan
     p: float = math.nan
     missing: str = ""
-    shortage: str = ""
+    shortage: Shortage | None = None
     sources: tuple[str, ...] = ()
 
 
@@ -77,7 +80,7 @@ class Part:
         }
         if missing:
             return Outcome(missing="; ".join(sorted(missing)))
-        short = next((run.shortage for run in runs if run.shortage), "")
+        short = next((run.shortage for run in runs if run.shortage), None)
         files = dict.fromkeys(source for run in runs for source in run.sources)
         return replace(self.number(runs), shortage=short, sources=tuple(files))
 
@@ -123,10 +126,21 @@ class Spread(Part):
         return Outcome(*deviation_ratio(*(run.sample for run in runs)))
 
 
+def _of_chance(mean: float, ranks: int, seeds: int) -> float:
+    """Two-sided p of a mean Spearman correlation of `seeds` independent pairs of orders of `ranks` things."""
+    orders = np.array(list(permutations(range(ranks))))
+    squares = np.bincount(((orders - np.arange(ranks)) ** 2).sum(1)) / len(orders)
+    chance = reduce(np.convolve, [squares] * seeds)
+    apart = 1 - 6 * np.arange(len(chance)) / seeds / (ranks**3 - ranks)  # a mean correlation for each sum of squares
+    return float(chance[np.abs(apart) >= abs(mean) - 1e-9].sum())
+
+
 @dataclass(frozen=True)
 class Rank(Part):
-    """Spearman's correlation over methods of two quantities, seed by seed; its mean over seeds, by a t-test.
+    """Spearman's correlation over methods of two quantities, seed by seed; its mean over seeds, by a permutation test.
 
+    p is exact for ranks without ties: how often independent ranks, every order of a seed's equally likely, have a mean
+    as far from 0. The interval is Student's t's.
     terms: those of the first quantity, a method each, then those of the second in the same order
     """
 
@@ -140,7 +154,8 @@ class Rank(Part):
                 correlations.append(float(stats.spearmanr(values[:half], values[half:]).statistic))
         if not correlations:
             return Outcome(missing="no seed tells the methods apart")
-        return self.tested([sample(correlations)])
+        value, low, high, _ = contrast([sample(correlations)], [1.0])
+        return Outcome(value, low, high, _of_chance(value, half, len(correlations)))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ A *value* is a mean (and deviation) that the paper prints for a method on a task
 of one table, task and metric: the paper's mean of one of its own methods is above another method's. Their tests are
 two-sided at 0.05, each for itself: no correction for their number.
 
-Verdict of a value, by the difference d = measured - paper, its 95% interval (Welch's, from means, deviations and
-numbers of seeds; the one-sample t-test's where the paper prints no deviation) and a margin of 5 points of win rate,
-10% of the paper's return, or 0.001 of truncation gap:
-  consistent        |d| is within the margin, and the interval holds 0 or lies within the margin as a whole
-  differs           the interval excludes 0 and is not within the margin as a whole
-  not shown         the interval holds 0, but d is beyond the margin: too few seeds, or too wide a spread, to tell
+Verdict of a value, by the 95% interval of measured - paper (Welch's, from means, deviations and numbers of seeds; where
+the paper prints no deviation, the measured one stands for it) and a margin of 5 points of win rate, 10% of the paper's
+return, or 0.001 of truncation gap:
+  consistent        the whole interval lies within the margin, and there are at least as many seeds as in the paper
+  differs           the whole interval lies outside the margin
+  not shown         neither: too few seeds, or too wide a spread, to tell
+How often these are wrong: docs/verdicts.md. A win rate within the margin of 0 or 100 is marked, since a policy that
+never wins, or always, has it too; a number that a paper prints in several tables counts once.
 Verdict of an ordering, by the difference of the two measured means:
   ordering holds    the difference has the paper's sign, p < 0.05
   ordering fails    it has the other sign, p < 0.05
@@ -33,6 +35,7 @@ Verdicts of all, before these:
                     numbers stand beside each other and are not compared. Its orderings are tested like any
   budget too small  fewer steps than the paper's, other learner or network settings, or one seed. What was measured is
                     printed all the same, and decides nothing
+  budget too large  more steps than the paper's: as little a test of what it says
 """
 
 import csv
@@ -60,14 +63,21 @@ VERDICTS = (
     "not shown",
     "analogue",
     "budget too small",
+    "budget too large",
     "not run",
 )
 verdicts, text_verdicts = numbers.verdicts, sentences.verdicts
 
 
 def _counts(found: list[Any]) -> str:
-    counts = Counter(verdict.verdict for verdict in found)
-    return f"{len(found)}: " + ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+    """How many have which verdict, each printed number once."""
+    once = [verdict for verdict in found if not getattr(verdict, "repeats", "")]
+    counts = Counter(verdict.verdict for verdict in once)
+    said = f"{len(once)}: " + ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+    bounds = sum(verdict.verdict == "consistent" and bool(verdict.bound) for verdict in once)
+    again = len(found) - len(once)
+    said += f"; {bounds} of the consistent within the margin of a floor or ceiling" if bounds else ""
+    return said + (f"; {again} more counted in another table" if again else "")
 
 
 def lines(params: Params, profile: str, root: Path = Path(".")) -> Iterator[str]:

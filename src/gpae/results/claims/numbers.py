@@ -1,16 +1,17 @@
 """The numbers that a paper prints, and the orders that they make, each held against what was measured."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import permutations
 from pathlib import Path
 
 from gpae.config import Params
 from gpae.results import cells, evidence, paper
 from gpae.results.cells import Cell
+from gpae.results.evidence import Shortage
 from gpae.results.paper import Protocol, Value
 from gpae.results.parts import SIGNIFICANCE
-from gpae.results.statistics import Comparison, against_constant, welch
+from gpae.results.statistics import Comparison, alike_spread, welch
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Verdict:
     paper_value, measured_value: of a value the means; of an ordering method minus other
     low, high, p: 95% interval of, and test on, measured minus paper (value) or method minus other (ordering)
     paper_p: whether the paper's own numbers show the ordering, by the same test
+    bound: `floor` or `ceiling`: of a value a policy that never wins, or always, would have the paper's number too; of
+        an ordering both numbers lie there
+    repeats: the table in which the same number, or both of an ordering, counts; empty where it is this one
+    reconstructed: the methods whose definition is this project's, the paper's being incomplete
     """
 
     kind: str
@@ -41,44 +46,59 @@ class Verdict:
     env_steps: int
     verdict: str
     reason: str
+    bound: str
+    repeats: str
+    reconstructed: str
     sources: str
 
 
 _NOTHING = Comparison(math.nan, math.nan, math.nan, math.nan)
 
 
-def _shortage(compared: list[Cell], protocol: Protocol) -> str:
-    """Why the measured numbers cannot decide a claim; empty where they can, or where some are missing."""
+def _shortage(compared: list[Cell], protocol: Protocol) -> Shortage | None:
+    """Why the measured numbers cannot decide a claim; None where they can, or where some are missing."""
     if any(cell.missing for cell in compared):
-        return ""
+        return None
     wanted = protocol.length(compared[0].task_name, compared[0].task)
     found = [evidence.shortage(cell.budget, cell.changed, cell.seeds, wanted) for cell in compared]
-    return next((reason for reason in found if reason), "")
+    return next((reason for reason in found if reason), None)
+
+
+def compared(mean: float, std: float, seeds: int, claim: float, claim_std: float, claim_seeds: int) -> Comparison:
+    """measured - paper: Welch's test; where the paper prints no deviation, it is taken to be the measured one."""
+    if math.isnan(claim_std):
+        return alike_spread(mean, std, seeds, claim, claim_seeds)
+    return welch(mean, std, seeds, claim, claim_std, claim_seeds)
+
+
+def judged(test: Comparison, margin: float, seeds: int, wanted: int) -> tuple[str, str]:
+    """(verdict, reason) of a number by its interval; wanted: the paper's number of seeds.
+
+    NaN ends are on neither side, so that nothing is shown without an interval.
+    """
+    within = -margin <= test.low and test.high <= margin
+    if math.isnan(test.low):
+        return "not shown", "no spread, so no interval"
+    if test.low > margin or test.high < -margin:
+        return "differs", f"margin {margin:g}"
+    if within and seeds >= wanted:
+        return "consistent", f"margin {margin:g}"
+    few = f", {seeds} of the paper's {wanted} seeds" if within else ""
+    return "not shown", f"margin {margin:g}{few}"
 
 
 def _value(cell: Cell, protocol: Protocol, analogue: bool) -> Verdict:
     """analogue: whether the task only resembles the paper's, so that its number is no claim on ours."""
-    claim = cell.paper
-    shortage, margin = _shortage([cell], protocol), paper.MARGIN[cell.metric](claim.mean)
+    claim, short = cell.paper, _shortage([cell], protocol)
     if cell.missing:
         test, verdict, reason = _NOTHING, "not run", cell.missing
     elif analogue:
         test, verdict = _NOTHING, "analogue"
         reason = f"{cell.family}'s task only resembles the paper's; the orderings are tested"
     else:
-        if math.isnan(claim.std):
-            test = against_constant(cell.mean, cell.std, cell.seeds, claim.mean)
-        else:
-            test = welch(cell.mean, cell.std, cell.seeds, claim.mean, claim.std, protocol.seeds or 1)
-        within = -margin <= test.low and test.high <= margin
-        holds_zero = test.low <= 0 <= test.high
-        reason = shortage or f"margin {margin:g}"
-        if shortage:
-            verdict = "budget too small"
-        elif within or (holds_zero and abs(test.difference) <= margin):
-            verdict = "consistent"
-        else:
-            verdict = "not shown" if holds_zero else "differs"
+        runs = protocol.seeds or 1
+        test = compared(cell.mean, cell.std, cell.seeds, claim.mean, claim.std, runs)
+        verdict, reason = short or judged(test, paper.MARGIN[cell.metric](claim.mean), cell.seeds, runs)
     return Verdict(
         kind="value",
         paper=claim.paper,
@@ -96,13 +116,20 @@ def _value(cell: Cell, protocol: Protocol, analogue: bool) -> Verdict:
         env_steps=cell.env_steps,
         verdict=verdict,
         reason=reason,
+        bound=paper.bound(claim),
+        repeats="",
+        reconstructed=_reconstructed([cell], protocol),
         sources=" ".join(cell.sources),
     )
 
 
+def _reconstructed(of: list[Cell], protocol: Protocol) -> str:
+    return ", ".join(cell.method for cell in of if cell.method_name in protocol.reconstructed)
+
+
 def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
     better, worse = cell.paper, other.paper
-    shortage = _shortage([cell, other], protocol)
+    short = _shortage([cell, other], protocol)
     runs = protocol.seeds or 1
     by_paper = welch(better.mean, better.std, runs, worse.mean, worse.std, runs)
     if cell.missing or other.missing:
@@ -110,9 +137,9 @@ def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
         test, verdict, reason = _NOTHING, "not run", f"{absent.method}: {absent.missing}"
     else:
         test = welch(cell.mean, cell.std, cell.seeds, other.mean, other.std, other.seeds)
-        reason = shortage or "Welch's t-test"
-        if shortage:
-            verdict = "budget too small"
+        reason = "no spread, so no test" if math.isnan(test.p) else "Welch's t-test"
+        if short:
+            verdict, reason = short
         elif not test.p < SIGNIFICANCE:
             verdict = "not shown"
         else:
@@ -134,6 +161,9 @@ def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
         env_steps=min(cell.env_steps, other.env_steps),
         verdict=verdict,
         reason=reason,
+        bound=paper.bound(better) if paper.bound(better) == paper.bound(worse) else "",
+        repeats="",
+        reconstructed=_reconstructed([cell, other], protocol),
         sources=" ".join((*cell.sources, *other.sources)),
     )
 
@@ -155,14 +185,40 @@ def _unmeasured(value: Value, protocol: Protocol) -> Verdict:
         env_steps=0,
         verdict="not run",
         reason=f"not portable: {why}" if why else "no experiment of this profile measures it",
+        bound=paper.bound(value),
+        repeats="",
+        reconstructed="",
         sources="",
         **(nothing | {"paper_value": value.mean}),
     )
 
 
+def _counted_once(found: list[Verdict], printed: list[Value]) -> list[Verdict]:
+    """The verdicts, of which those on a number that counts elsewhere say in which table: in the first where it was run,
+    or in the first of all. printed: every number of the papers."""
+    first = paper.repeats(printed)
+
+    def number(verdict: Verdict, method: str) -> tuple[str, ...]:
+        key = verdict.paper, verdict.table, verdict.task, verdict.metric, method
+        return first[key].key if key in first else key
+
+    same: dict[tuple[object, ...], list[Verdict]] = {}
+    for verdict in found:
+        numbers = number(verdict, verdict.method), verdict.other and number(verdict, verdict.other)
+        same.setdefault((verdict.kind, *numbers), []).append(verdict)
+    counted = {}
+    for group in same.values():
+        chosen = next((verdict for verdict in group if verdict.verdict != "not run"), group[0])
+        counted |= {id(verdict): chosen for verdict in group}
+    return [
+        verdict if counted[id(verdict)] is verdict else replace(verdict, repeats=counted[id(verdict)].table)
+        for verdict in found
+    ]
+
+
 def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
     """Every number in params/claims/, and every ordering of the tables that the profile's experiments rebuild."""
-    found, held = [], set()
+    found, held, printed = [], set(), []
     for experiment in params.profile(profile).experiments:
         protocol = paper.of_experiment(params, experiment)[1]
         claimed = [cell for cell in cells.read(params, profile, experiment, root) if cell.paper]
@@ -176,8 +232,9 @@ def verdicts(params: Params, profile: str, root: Path) -> list[Verdict]:
     for path in sorted((params.folder / "claims").glob("*.csv")):
         protocol = params.load(Protocol, "claims", path.stem)
         values = paper.read(params.folder, path.stem)
+        printed += values
         found += [_unmeasured(value, protocol) for value in values if value.key not in held]
-    return found
+    return _counted_once(found, printed)
 
 
 def line(verdict: Verdict) -> str:
@@ -190,5 +247,11 @@ def line(verdict: Verdict) -> str:
         numbers += f", difference {verdict.difference:+.4g} [{verdict.low:.4g}, {verdict.high:.4g}]"
     if not math.isnan(verdict.p):
         numbers += f", p {verdict.p:.2g}"
+    marks = (
+        f"within the margin of a {verdict.bound}" if verdict.bound else "",
+        f"counted in table {verdict.repeats}" if verdict.repeats else "",
+        f"reconstructed: {verdict.reconstructed}" if verdict.reconstructed else "",
+    )
+    reason = "; ".join(mark for mark in (verdict.reason, *marks) if mark)
     where = f"{verdict.paper} table {verdict.table}: {verdict.task}: {what}"
-    return f"{verdict.verdict:16} {where}: {numbers} ({verdict.reason})"
+    return f"{verdict.verdict:16} {where}: {numbers} ({reason})"

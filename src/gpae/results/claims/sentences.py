@@ -81,7 +81,7 @@ def _judged(parts: list[Part], evidence: Evidence) -> list[tuple[Outcome, float,
         if outcome.missing:
             verdict = "no numbers" if isinstance(evidence, Printed) else "not run"
         elif outcome.shortage:
-            verdict = "budget too small"
+            verdict = outcome.shortage.verdict
         elif isinstance(evidence, Printed) and isinstance(part, Contrast) and math.isnan(outcome.p):
             verdict = "means agree" if part.inside(outcome) else "means disagree"
         elif part.holds(outcome):
@@ -132,7 +132,7 @@ def _verdict(paper: str, claim: str, sentence: Sentence, about: Setting, measure
             p=outcome.p,
             adjusted_p=adjusted,
             verdict=verdict,
-            reason=outcome.missing or outcome.shortage,
+            reason=outcome.missing or (outcome.shortage.reason if outcome.shortage else ""),
             paper_value=by_paper.value,
             paper_p=by_paper.p,
             paper_verdict=paper_verdict,

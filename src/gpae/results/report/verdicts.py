@@ -14,21 +14,23 @@ from gpae.results.report.facets import slug
 from gpae.results.rules import Setting
 
 MEANING = {
-    "consistent": "the measured mean agrees with the paper's",
+    "consistent": "the whole 95% interval of the difference lies within the margin around the paper's number",
     "ordering holds": "the paper's better method is significantly better here too",
     "claim holds": "every part of the sentence is significant here",
-    "differs": "the measured mean is not the paper's",
+    "differs": "the whole 95% interval of the difference lies outside that margin",
     "ordering fails": "the paper's better method is significantly worse here",
     "claim fails": "some part of the sentence is significantly otherwise here",
     "not shown": "measured, but the spread over seeds is too wide to tell, or parts of a sentence are missing",
     "analogue": "the task only resembles the paper's: the numbers stand side by side, the orderings alone are tested",
     "budget too small": "measured with less than the paper's budget; decides nothing",
+    "budget too large": "measured with more than the paper's budget; decides nothing",
     "not run": "nothing was measured",
 }
 LOOK = {name: "good" for name in ("consistent", "ordering holds", "claim holds", "means agree")}
 LOOK |= {name: "bad" for name in ("differs", "ordering fails", "claim fails", "means disagree")}
-LOOK |= {"not shown": "open", "analogue": "open", "budget too small": "small", "not run": "none", "no numbers": "none"}
-UNDECIDED = ("analogue", "budget too small", "not run")
+LOOK |= {"not shown": "open", "analogue": "open", "not run": "none", "no numbers": "none"}
+LOOK |= {"budget too small": "small", "budget too large": "small"}
+UNDECIDED = ("analogue", "budget too small", "budget too large", "not run")
 KINDS = {"value": "Numbers", "ordering": "Orderings"}
 SENTENCES = "Sentences"
 
@@ -162,7 +164,7 @@ class Verdicts:
     def counts(self) -> dict[str, dict[str, Counter[str]]]:
         """{paper: {kind of claim: {verdict: how many}}}, verdicts in the order of their meanings."""
         found: dict[str, dict[str, list[str]]] = {}
-        for it in self.numbers:
+        for it in (number for number in self.numbers if not number.verdict.repeats):
             kinds = found.setdefault(it.verdict.paper, {})
             kinds.setdefault(KINDS[it.verdict.kind], []).append(it.verdict.verdict)
         for it in self.sentences:
@@ -175,7 +177,8 @@ class Verdicts:
 
     @property
     def decided(self) -> int:
-        every = [it.verdict.verdict for it in (*self.numbers, *self.sentences)]
+        once = [it for it in self.numbers if not it.verdict.repeats]
+        every = [it.verdict.verdict for it in (*once, *self.sentences)]
         return sum(verdict not in UNDECIDED for verdict in every)
 
     def cell(self, experiment: str, task: str, metric: str, method: str) -> Number | None:
