@@ -40,7 +40,8 @@ def test_td_lambda_by_hand():
     """gamma 0.5, lambda 0.8; Q of what was done is 1, 2, 4 and, after the last step, 6.
 
     y_2 = 3 + 0.5 * 6 = 6; y_1 = 1 + 0.5 (0.2 * 4 + 0.8 * 6) = 3.8; y_0 = 2 + 0.5 (0.2 * 2 + 0.8 * 3.8) = 3.72; where
-    step 1 ends an episode y_1 = 1 and y_0 = 2 + 0.5 (0.2 * 2 + 0.8 * 1) = 2.6.
+    step 1 ends an episode y_1 = 1 and y_0 = 2 + 0.5 (0.2 * 2 + 0.8 * 1) = 2.6; where the time limit does, y_1 = 2 and
+    y_0 = 2 + 0.5 * 2 = 3.
     """
 
     class Known(Coma):
@@ -48,16 +49,18 @@ def test_td_lambda_by_hand():
             return jnp.broadcast_to(situation[:, None], (*action.shape, 2))
 
     algorithm = learner_of(MatrixGame(np.zeros((2, 2))), Known, gamma=0.5, lam=0.8, reward_scale=1.0)
-    states = jnp.broadcast_to(jnp.array([1.0, 2.0, 4.0, 6.0])[:, None, None], (4, 2, 1))
-    view = View(jnp.zeros((4, 2, 2, 1)), states, jnp.ones((4, 2, 2, 2), bool))
-    done = jnp.zeros((3, 2), bool).at[1, 1].set(True)
-    reward = jnp.broadcast_to(jnp.array([2.0, 1.0, 3.0])[:, None], (3, 2))
-    batch = Batch(view, jnp.zeros((4, 2), bool), jnp.zeros((3, 2, 2), jnp.int32), reward, done)
-    policies = Categorical(jnp.log(jnp.full((4, 2, 2, 2), 0.5)))
+    states = jnp.broadcast_to(jnp.array([1.0, 2.0, 4.0, 6.0])[:, None, None], (4, 3, 1))
+    view = View(jnp.zeros((4, 2, 3, 1)), states, jnp.ones((4, 2, 3, 2), bool))
+    done = jnp.zeros((3, 3), bool).at[1, 1:].set(True)
+    reward = jnp.broadcast_to(jnp.array([2.0, 1.0, 3.0])[:, None], (3, 3))
+    truncated = jnp.zeros((3, 3), bool).at[1, 2].set(True)
+    batch = Batch(view, jnp.zeros((4, 3), bool), jnp.zeros((3, 2, 3), jnp.int32), reward, done, truncated)
+    policies = Categorical(jnp.log(jnp.full((4, 2, 3, 2), 0.5)))
     found = algorithm.td_lambda(jax.random.PRNGKey(0), None, batch, policies)
     for agent in range(2):
         np.testing.assert_allclose(found[:, agent, 0], [3.72, 3.8, 6.0], rtol=1e-6)
         np.testing.assert_allclose(found[:, agent, 1], [2.6, 1.0, 6.0], rtol=1e-6)
+        np.testing.assert_allclose(found[:, agent, 2], [3.0, 2.0, 6.0], rtol=1e-6)
 
 
 @cache

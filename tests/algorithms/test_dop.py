@@ -234,7 +234,7 @@ class Line(MatrixGame):
         reward, done = self.payoff[action[0], action[1]], state.tally.length == 4
         tally, episode = base.count(state.tally, reward, done, jnp.zeros_like(done))
         state = GameState(tally)
-        return state, base.Step(self.view(state), reward, jnp.stack([done, done]), done, episode)
+        return state, base.Step(self.view(state), reward, jnp.stack([done, done]), done, jnp.zeros_like(done), episode)
 
 
 @cache

@@ -48,13 +48,15 @@ class Coma(Dop):
 
             y_t = r_t + gamma (1 - d_t) ((1 - lambda) Q(s_{t+1}, a_{t+1}) + lambda y_{t+1})
 
-        After the last step an action is drawn from the policies, [T + 1, N, B], and y is its Q.
+        After the last step an action is drawn from the policies, [T + 1, N, B], and y is its Q; at a time limit y_t is
+        Q(s_t, a_t) itself, as of DOP.
         """
         learner, last = self.learner, Categorical(policies.log_probs[-1:]).sample(key)
         action = jnp.concatenate([batch.action, last])
         value = taken(self._values(params, batch.view.state, action), action)
         reward, trace = learner.reward_scale * batch.reward, jnp.full_like(value[:-1], learner.lam)
-        return value[:-1] + gpae.advantage(reward, batch.done, value[:-1], value[-1], trace, learner.gamma)
+        errors = reward, batch.done, value[:-1], value[-1], trace, learner.gamma, batch.truncated
+        return value[:-1] + gpae.advantage(*errors)
 
     def _learn(self, state: DopState, key: jax.Array):
         """The critic through the newest windows, then the actor on the same."""
