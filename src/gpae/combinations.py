@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpae.config import SMAX_HORIZON, ConfigError, DopLearner, Learner, PolicyGradientMethod, ValueLearner
+from gpae.config import LEVELS, SMAX_HORIZON, ConfigError, DopLearner, Learner, PolicyGradientMethod, ValueLearner
 
 if TYPE_CHECKING:
     from gpae.plan import Job
@@ -45,11 +45,21 @@ def _of_a_method(folder: Path, job: "Job") -> Iterator[str]:
     learner, method = job.learner, job.method
     if not isinstance(method, PolicyGradientMethod):
         return
+    source = folder / "methods" / f"{job.method_name}.yaml"
+    if method.action_value == "return" and method.estimator not in ("counterfactual", "multilevel"):
+        yield (
+            f"{source}: action_value: 'return' with the estimator {method.estimator!r}, which takes no Q(s, a);"
+            " allowed: counterfactual or multilevel"
+        )
+    if method.weights == "attention" and set(method.levels) != set(LEVELS):
+        yield f"{source}: weights: 'attention' is of all levels; allowed: levels {', '.join(LEVELS)}"
+    if method.estimator == "multilevel" and method.weights == "search" and job.task.family == "predator_prey":
+        yield f"{source}: weights: 'search' needs returns, of which two teams share one; allowed: attention"
     divisor = method.replay_windows * method.environments_divisor
     if learner.environments % divisor:
         key = "replay_windows" if method.replay_windows > 1 else "environments_divisor"
         yield (
-            f"{folder / 'methods' / f'{job.method_name}.yaml'}: {key}: {divisor} does not divide the"
+            f"{source}: {key}: {divisor} does not divide the"
             f" {learner.environments} environments of {job.task.family} under"
             f" {folder / 'profiles' / f'{job.profile}.yaml'}; allowed: their divisors"
         )
@@ -74,10 +84,10 @@ def _policy_gradient(job: "Job") -> Iterator[tuple[str, str]]:
             f"{longest} is over twice the greatest length up to it that divides the {steps} steps of a rollout;"
             f" allowed: rollouts with a divisor from {-(-longest // 2)} to {longest}"
         )
-    if learner.critic_warmup > updates * learner.epochs:
+    if learner.critic_warmup > updates:
         yield "critic_warmup", (
-            f"{learner.critic_warmup} epochs are more than the training's {updates * learner.epochs}, whose rate would"
-            " never rise to its own; allowed: fewer, or a longer training"
+            f"{learner.critic_warmup} updates are more than the training's {updates}, whose rate would never rise to"
+            f" its own; allowed: {updates} or less, or a longer training"
         )
 
 

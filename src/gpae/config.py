@@ -104,7 +104,9 @@ class PolicyGradientMethod:
     sigma: the attention from which on another agent is one of MACA's correlated ones, in units of 1 / N
     attention_residual: the share of the identity in a block's part of the attention rollout
     encoder_blocks, state_embedding: blocks of MACA's critic, entries of its z_s
-    decoder: a transformer decoder in the place of the layer that is linear in the actions (MACA-Dec)
+    head: of MACA's critic, Q of z_s and the actions' distribution: `linear` in both side by side, as its paper and its
+        code have it; `bilinear`; or a transformer `decoder` (MACA-Dec)
+    weights: of MACA's baselines, by `search` (CMA-ES), as its paper has them, or from the `attention`, as its code
     settings: what its paper sets otherwise than the family, by family; a profile's budget comes after it
     task_settings: what it sets otherwise than that, by task
     """
@@ -131,7 +133,8 @@ class PolicyGradientMethod:
     attention_residual: Fraction = _extra(0.0)
     encoder_blocks: Count = _extra(1)
     state_embedding: Count = _extra(256)
-    decoder: bool = _extra(False)
+    head: Literal["linear", "bilinear", "decoder"] = _extra("linear")
+    weights: Literal["search", "attention"] = _extra("search")
     settings: dict[Family, SettingsOverride] = field(default_factory=dict, hash=False)
     task_settings: dict[Name, SettingsOverride] = field(default_factory=dict, hash=False)
 
@@ -200,8 +203,10 @@ class Learner:
     log_ratio_limit: log pi(a | o) - log mu(a | o) is cut to plus or minus this before the surrogate's exponentials
     critic_learning_rate: where it is not the actor's
     critic_beta2, critic_weight_decay: Adam's second decay, and AdamW's of the critic's matrices
-    critic_warmup: epochs, of the first updates, over which the critic's rate rises to its own
-    action_value_coefficient: of the error of Q(s, a) beside that of V(s), for a critic that is fitted to both (MACA)
+    critic_warmup: updates over which the critic's rate rises to its own
+    critic_cosine: after that the critic's rate falls along a cosine, to a tenth of itself at the last update
+    critic_epsilon: Adam's of the critic, where it is not the actor's
+    action_value_coefficient, state_value_coefficient: of the errors of Q(s, a) and V(s) beside that of EQ (MACA)
     value_normalisation: the critic learns targets less their running mean, by their running deviation
     active_masks: a step at which an agent has no choice, being dead, counts neither in the policy's loss nor in the
         normalisation of advantages
@@ -233,7 +238,10 @@ class Learner:
     critic_beta2: Annotated[float, Field(ge=0, lt=1)] = _extra(0.999)
     critic_weight_decay: NotNegative = _extra(0.0)
     critic_warmup: Annotated[int, Field(ge=0)] = _extra(0)
+    critic_cosine: bool = _extra(False)
+    critic_epsilon: Positive | None = _extra(None)
     action_value_coefficient: Positive = _extra(0.5)
+    state_value_coefficient: Positive = _extra(1.0)
     value_normalisation: bool = _extra(False)
     active_masks: bool = _extra(False)
     chunk_steps: Annotated[int, Field(ge=0)] = _extra(0)
@@ -327,7 +335,9 @@ class Network:
     width: units of every layer and of the GRU; even, because the EQ critic halves its first layer
     layer_norm: LayerNorm on the inputs and between a dense layer and its relu
     agent_id: what the critic sees carries a one-hot agent id
-    critic_scale: the critic's width over the actor's
+    critic_scale: the critic's width over the actor's; critic_layers: where it has not the actor's
+    style: `harl`: as the code of HARL and of MACA, LayerNorm after relu and after the GRU instead of before relu, a GRU
+        with torch's parameters, and one first layer for state and joint action in the critic of COMA with Q
     deviation: of continuous policies, a parameter x an entry: `exponential`, exp(x) from 1, or `sigmoid`, HARL's
         sigmoid(x) / 2 from 0.37
     initialisation: of the dense layers: flax's own, or orthogonal with gain sqrt(2), 1 for a critic's last layer and
@@ -341,6 +351,8 @@ class Network:
     head_layers: Annotated[int, Field(ge=0)] = 0
     agent_id: bool = True
     critic_scale: Count = _extra(1)
+    critic_layers: Count | None = _extra(None)
+    style: Literal["gpae", "harl"] = _extra("gpae")
     initialisation: Literal["lecun", "orthogonal"] = _extra("lecun")
     deviation: Literal["exponential", "sigmoid"] = _extra("exponential")
 

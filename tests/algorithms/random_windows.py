@@ -43,4 +43,6 @@ def rollout(algorithm, params, steps: int, batch: int, seed: int = 0) -> Rollout
     made = window(algorithm.spec, steps, batch, *sizes, seed=seed)
     policies = jax.jit(lambda params: algorithm._unrolled(params, made, slice(None))[0])(params)
     log_prob = jax.tree.map(lambda leaf: leaf[:-1], policies).log_prob(made.action)
-    return Rollout(made._replace(log_prob=log_prob), policies, None)
+    # as if every episode had begun with the window
+    episodes = {"episodes": made.done.sum().astype(jnp.float32), "episode_return": made.reward.sum()}
+    return Rollout(made._replace(log_prob=log_prob), policies, None, episodes)

@@ -1,7 +1,9 @@
 """The critics of values of actions: what they see, what is fitted, and what ASAE draws."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +11,13 @@ import numpy as np
 import pytest
 import random_windows
 
+from gpae import plan
 from gpae.advantages import coma, marginal
 from gpae.algorithms import critics
+from gpae.algorithms.policy_gradient import PolicyGradient
 from gpae.algorithms.window import Window, empty_window
 from gpae.config import Network, Params
 from gpae.environments.base import Continuous, Discrete, Spec
-from gpae.networks.mixers import Monotonic
 from gpae.networks.policies import Categorical, Gaussian
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
@@ -60,9 +63,9 @@ def test_what_is_fitted_is_what_was_judged(method):
     np.testing.assert_allclose(again, judged.fitted, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["asae", "maca_coma"])
-def test_values_of_own_actions_do_not_see_the_own_action_but_the_others(method):
-    critic, params = made(method)
+@pytest.mark.parametrize("method, style", [("asae", "gpae"), ("maca_coma", "harl")])
+def test_values_of_own_actions_do_not_see_the_own_action_but_the_others(method, style):
+    critic, params = made(method, replace(NETWORK, style=style, agent_id=style == "gpae"))
     before = q(critic, params, window(), window().action)[0]
     changed = window().action.at[0, 0].set(1 - window().action[0, 0])  # agent 0 acts otherwise at the first step
     after = q(critic, params, window(), changed)[0]
@@ -148,12 +151,27 @@ def test_the_mixed_value_grows_with_every_own_one():
     assert (slope >= 0).all() and (slope > 0).any()
 
 
-def test_the_mixer_has_the_parameters_that_macas_table_6_counts():
-    """PPO-Mix has 361,349 and PPO-Sum 134,148, which differ by the mixer; the state has 249 entries there."""
-    method = PARAMS.method("ppo_mix")
-    mixer = Monotonic(method.mixer_embedding, method.hypernet_width, method.mixer_init_scale)
-    shapes = jax.eval_shape(mixer.init, jax.random.PRNGKey(0), jnp.zeros((1, 5, 1)), jnp.zeros((1, 1, 249)))
-    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 361_349 - 134_148
+TABLE_6 = {
+    "maca_mappo": 165_747,
+    "ippo": 149_497,
+    "maca_coma": 174_966,
+    "happo": 165_747,
+    "ppo_mix": 361_349,
+    "ppo_sum": 134_148,
+    "maca": 239_674,
+    "maca_attention": 239_674,
+}
+
+
+@pytest.mark.parametrize("method", TABLE_6)
+def test_critics_have_the_parameters_of_macas_table_6(method):
+    """On StarCraft II's 5m_vs_6m: five agents with 12 actions, a state of 249 entries and observations of 124."""
+    settings = plan.job(PARAMS, "maca", method, "5m_vs_6m", (0,))
+    spec = Spec("5m_vs_6m", tuple("abcde"), 124, 249, Discrete(12), horizon=70, has_winner=True)
+    environment = SimpleNamespace(spec=spec)
+    learner = PolicyGradient(environment, settings.method, settings.learner, settings.network, updates=10)
+    state = jax.eval_shape(learner.init, jax.random.PRNGKey(0))
+    assert sum(leaf.size for leaf in jax.tree.leaves(state.critic.params)) == TABLE_6[method]
 
 
 ROBOT = Spec("robot", ("a", "b", "c"), 5, 4, actions=Continuous(A), horizon=9, has_winner=False)

@@ -32,7 +32,7 @@ def normal(*shape, seed=0) -> jax.Array:
 def estimated(name, value, **beside):
     """Estimates of a method on random steps; value: [T + 1, N, B]."""
     window = random_windows.window(SPEC, T, B, 0)
-    given = window, window.log_prob, value, jnp.ones(B, bool), None, beside
+    given = window, window.log_prob, value, jnp.ones((T, 1, B)), None, beside
     return window, jax.jit(partial(estimation.estimate, PARAMS.method(name), 0.99, 0.95))(*given)[0]
 
 
@@ -40,9 +40,10 @@ def test_maca_with_the_joint_baseline_alone_is_mappo():
     """For the same values, to the last bit: whatever the other two baselines are and whatever has been searched."""
     value = jnp.broadcast_to(normal(T + 1, 1, B), (T + 1, N, B))
     baselines = jnp.concatenate([value[None, :-1], normal(2, T, N, B, seed=1)])
-    levels = Levels(normal(T + 1, N, B, seed=2), baselines, None, jnp.ones((T, N, B), jnp.int32), None)
+    q, v = normal(2, T + 1, N, B, seed=2)
+    levels = Levels(q, v, baselines, None, jnp.ones((T, N, N, B), bool), None)
     search = WeightSearch(replace(PARAMS.method("maca_jnt"), state_embedding=Z))
-    weights = search.weights(normal(Z + 1, 3, seed=3), normal(T, B, Z, seed=4))
+    weights = search.weights(normal(Z + 1, 3, seed=3), normal(T, B, Z, seed=4))[:, :, None]
     _, joint = estimated("maca_jnt", value, levels=levels, weights=weights)
     _, mappo = estimated("maca_mappo", value)
     np.testing.assert_array_equal(joint.raw, mappo.raw)

@@ -16,7 +16,7 @@ from gpae.config import Params
 from gpae.training.update import Trainer
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
-OFF = {"value_normalisation": False, "active_masks": False, "chunk_steps": 0}
+OFF = {"value_normalisation": False, "active_masks": False, "chunk_steps": 0, "critic_warmup": 0}
 
 
 def algorithm_with(**learner):
@@ -70,7 +70,7 @@ def test_the_critic_learns_targets_of_mean_0_and_deviation_1_and_says_them_in_re
     algorithm, state, after, found, window = held(reward_scale=50.0, value_normalisation=True)
     targets = np.asarray(found.frozen.target)
     assert targets.mean() == pytest.approx(0, abs=1e-3) and targets.std() == pytest.approx(1, abs=1e-3)
-    mean, deviation = after.scale.moments()
+    mean, deviation = after.scale["value"].moments()
     assert deviation > 10  # of targets in rewards
     # with what it says now, the critic is on the new scale: estimators get it in units of the reward
     weight = jnp.ones((len(window.reward), 1, window.reward.shape[1]))

@@ -15,7 +15,7 @@ from gpae import plan
 from gpae.algorithms import critics, losses
 from gpae.algorithms.base import learn
 from gpae.algorithms.estimation import estimate
-from gpae.algorithms.judgement import Levels, Pair
+from gpae.algorithms.judgement import Levels, Outputs
 from gpae.algorithms.window import Frozen, empty_window
 from gpae.config import Network, Params
 from gpae.environments.base import Continuous, Discrete, Spec
@@ -36,11 +36,11 @@ def method(name="maca", **changes):
 @cache
 def judged(name="maca", spec=SPEC, **changes):
     """(critic, its parameters, window, policies, what it says)"""
-    critic = critics.make(method(name, **changes), spec, Network(width=8, layers=2, recurrent=False))
-    params = jax.jit(critic.init)(jax.random.PRNGKey(0), empty_window(spec, 0, 0))
-    # as after some learning: agents attend to some more than to others, actions differ in worth
-    params = jax.tree.map(lambda leaf: leaf * (100 if leaf.shape == (16, N * A) else leaf.ndim), params)
-    window = random_windows.window(SPEC, T, B, 0)
+    critic = critics.make(method(name, **changes), spec, Network(width=8, layers=2, recurrent=True))
+    params = jax.jit(critic.init)(jax.random.PRNGKey(0), empty_window(spec, 8, 8))
+    # as after some learning: agents attend to some more than to others
+    params = jax.tree.map(lambda leaf: leaf * leaf.ndim, params)
+    window = random_windows.window(SPEC, T, B, 8)
     rng = np.random.default_rng(1)
     logits = jnp.asarray(rng.normal(size=(T + 1, N, B, A)), jnp.float32)
     if isinstance(spec.actions, Discrete):
@@ -53,7 +53,8 @@ def judged(name="maca", spec=SPEC, **changes):
 
 
 def q(critic, params, window, distribution):
-    encoded = critic.module.apply(params, window.view.observation[:-1], method="encode")
+    seen = window.critic_hidden, window.view.observation[:-1], window.begins[:-1]
+    encoded, _ = critic.module.apply(params, *seen, method="encode")
     return critic.module.apply(params, encoded, distribution, method="value")
 
 
@@ -64,7 +65,7 @@ def test_baselines_are_the_exact_means_of_q_over_their_sets():
     correlated = np.asarray(found.levels.attention) >= 1 / N
     correlated |= np.eye(N, dtype=bool)[:, :, None]
     assert 0 < correlated.mean() < 1 and (correlated.sum(2) > 1).any()
-    np.testing.assert_array_equal(found.levels.correlated, correlated.sum(2))
+    np.testing.assert_array_equal(found.levels.correlated, correlated)
     everyone = np.ones((T, N, N, B), bool)
     alone = np.broadcast_to(np.eye(N, dtype=bool)[:, :, None], everyone.shape)
     expected = np.zeros((3, T, N, B))
@@ -93,10 +94,12 @@ def test_no_baseline_sees_the_own_action():
 @pytest.mark.parametrize("name", ["maca", pytest.param("maca_dec", marks=pytest.mark.slow)])
 def test_what_is_fitted_is_what_was_judged(name):
     critic, params, window, policies, found = judged(name)
-    assert found.value.shape == (T + 1, N, B) and found.states.shape == (T + 1, N, B, 0)
+    assert found.value.shape == (T + 1, N, B) and found.states.shape == (T + 1, N, B, 8)
     again = jax.jit(critic.fitted)(params, window, policies.features()[:-1])
     np.testing.assert_allclose(again.value, found.fitted, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(again.action_value, found.levels.action_value[:-1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(again.state_value, found.levels.state_value[:-1], rtol=1e-5, atol=1e-6)
+    assert np.abs(again.state_value - again.value).max() > 1e-2  # V is a head of its own
     np.testing.assert_array_equal(found.fitted, found.value[:-1])
     taken = action_features(window.action, window.view.available[:-1])
     np.testing.assert_allclose(again.action_value[:, 1], q(critic, params, window, taken), rtol=1e-5, atol=1e-6)
@@ -116,42 +119,46 @@ def test_the_threshold_and_the_rollout_say_who_is_correlated():
     _, _, _, _, wide = judged(sigma=0.0)
     _, _, _, _, narrow = judged(sigma=1.0)
     _, _, _, _, none = judged(sigma=float(N) + 1)
-    assert (wide.levels.correlated == N).all() and (none.levels.correlated == 1).all()
+    assert wide.levels.correlated.all() and (none.levels.correlated.sum(2) == 1).all()
     members = (np.asarray(narrow.levels.attention) >= 1 / N) | np.eye(N, dtype=bool)[:, :, None]  # oneself always
     assert not members.all() and (members.sum(2) > 1).any()
-    np.testing.assert_array_equal(narrow.levels.correlated, members.sum(2))
+    np.testing.assert_array_equal(narrow.levels.correlated, members)
     np.testing.assert_allclose(wide.levels.baselines[2], wide.levels.baselines[0], atol=1e-6)
     np.testing.assert_allclose(none.levels.baselines[2], none.levels.baselines[1], atol=1e-6)
 
 
-def test_both_errors_count_with_their_coefficients():
+def test_three_errors_count_with_their_coefficients():
+    """EQ's 1, Q's 0.5 and V's 1."""
     learner = replace(plan.job(PARAMS, "smoke", "maca", "3m", (0,)).learner, value_coefficient=2.0)
     rng = np.random.default_rng(0)
-    drawn = [jnp.asarray(rng.normal(size=(T, N, B)), jnp.float32) for _ in range(6)]
-    frozen = Frozen(None, None, drawn[0], None, drawn[1], jnp.ones(B), None, drawn[2], drawn[3])
-    samples = jnp.float32(T * N * B)
-    alone = [
-        losses.value_error(learner, value, frozen._replace(value=before, target=target), samples)[0]
-        for value, before, target in ((drawn[4], drawn[0], drawn[1]), (drawn[5], drawn[2], drawn[3]))
-    ]
-    found, metrics = losses.pair_error(learner, Pair(drawn[4], drawn[5]), frozen, samples)
-    assert found == pytest.approx(float(alone[0] + 0.5 * alone[1]), rel=1e-6)
-    assert metrics["action_value_loss"] == pytest.approx(float(alone[1]) / 2, rel=1e-6)
+    before, targets, after = (jnp.asarray(rng.normal(size=(3, T, N, B)), jnp.float32) for _ in range(3))
+    held = dict(zip(("value", "action_value", "state_value"), before, strict=True))
+    held |= dict(zip(("target", "action_target", "state_target"), targets, strict=True))
+    frozen, samples = Frozen(None, None, advantage=None, weight=jnp.ones((T, 1, B)), **held), jnp.float32(T * N * B)
+    expected, action, state = (
+        float(losses.value_error(learner, value, frozen._replace(value=start, target=target), samples)[0])
+        for value, start, target in zip(after, before, targets, strict=True)
+    )
+    found, metrics = losses.outputs_error(learner, Outputs(*after), frozen, samples)
+    assert found == pytest.approx(expected + 0.5 * action + state, rel=1e-6)
+    assert metrics["action_value_loss"] == pytest.approx(action / 2, rel=1e-6)
+    assert metrics["state_value_loss"] == pytest.approx(state / 2, rel=1e-6)
 
 
-def test_targets_go_on_from_v_and_from_q():
+def test_targets_go_on_from_eq_from_q_and_from_v():
     """Lambda-returns by hand, each from its own values; gamma 0.5, lambda 0.5."""
     rng = np.random.default_rng(0)
     window = random_windows.window(SPEC, T, B, 0)
-    value, action_value = (rng.normal(size=(T + 1, N, B)).astype(np.float32) for _ in range(2))
+    value, action_value, state_value = (rng.normal(size=(T + 1, N, B)).astype(np.float32) for _ in range(3))
     baselines, weights = rng.normal(size=(3, T, N, B)), rng.dirichlet(np.ones(3), size=(T, B))
-    levels = Levels(action_value, baselines, None, jnp.ones((T, N, B), jnp.int32), None)
-    beside = {"levels": levels, "weights": jnp.moveaxis(jnp.asarray(weights), -1, 0)}
+    levels = Levels(action_value, state_value, baselines, None, jnp.ones((T, N, N, B), bool), None)
+    beside = {"levels": levels, "weights": jnp.moveaxis(jnp.asarray(weights), -1, 0)[:, :, None]}
     found, metrics = estimate(
         method(), 0.5, 0.5, window, window.log_prob, jnp.asarray(value), jnp.ones((T, 1, B)), None, beside
     )
     reward, on = np.asarray(window.reward)[:, None], 0.5 * (1 - np.asarray(window.done, float))[:, None]
-    for each, target in ((value, found.target), (action_value, found.action_target)):
+    pairs = (value, found.target), (action_value, found.action_target), (state_value, found.state_target)
+    for each, target in pairs:
         expected, later = np.zeros((T, N, B)), each[-1]
         for t in reversed(range(T)):
             later = reward[t] + on[t] * (0.5 * each[t + 1] + 0.5 * later)
@@ -183,7 +190,7 @@ def test_an_update_moves_both_networks_and_tries_a_candidate():
         pairs = zip(*(jax.tree.leaves(getattr(each, name).params) for each in (before, after)), strict=True)
         assert all(np.isfinite(b).all() for _, b in pairs)
     assert after.search.tried == 2
-    returns = [float(rollout.window.reward.sum() / rollout.window.done.sum()) for rollout, _ in seen]
+    returns = [float(rollout.episodes["episode_return"] / rollout.episodes["episodes"]) for rollout, _ in seen]
     np.testing.assert_allclose(after.search.fitness[:2], np.diff(returns), rtol=1e-4)
     for _, metrics in seen:
         assert sum(metrics[f"weight_{level}"] for level in ("joint", "individual", "correlated")) == pytest.approx(1)
@@ -205,3 +212,20 @@ def test_what_an_evaluation_point_keeps_has_its_seeds_in_front():
     job = plan.job(PARAMS, "smoke", "maca", "3m", (0, 1))
     kept = parameters(Trainer(job))
     assert {leaf.shape[0] for leaf in jax.tree.leaves(kept)} == {2} and kept["weights"].shape == (2, 257, 3)
+
+
+def test_every_output_has_a_scale_of_its_own():
+    _, before, after, seen = updated()
+    assert set(after.scale) == {"value", "action_value", "state_value"}
+    moments = {name: tuple(map(float, scale.moments())) for name, scale in after.scale.items()}
+    assert len(set(moments.values())) == 3 and all(float(scale.weight) > 0 for scale in after.scale.values())
+    assert all(float(scale.weight) == 0 for scale in before.scale.values())
+
+
+def test_weights_of_the_attention_are_those_of_the_authors_code():
+    """Three agents, sigma = 1 / 3: 0.3 of the own attention, 0.3 of the correlated others', the rest."""
+    algorithm, _, state, seen = updated("maca_attention")
+    assert state.search is None and set(algorithm.networks(state)) == {"actor", "critic", "scale"}
+    metrics = seen[-1][1]
+    assert metrics["weight_individual"] < 0.3 and metrics["weight_correlated"] < 0.3 < metrics["weight_joint"]
+    assert sum(metrics[f"weight_{level}"] for level in ("joint", "individual", "correlated")) == pytest.approx(1)

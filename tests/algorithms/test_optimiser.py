@@ -13,12 +13,18 @@ from gpae.config import Params
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
 LEARNER = plan.job(PARAMS, "smoke", "maca", "3m", (0,)).learner
-PLAIN = {"critic_warmup": 0, "critic_weight_decay": 0.0, "critic_beta2": 0.999}
+PLAIN = {
+    "critic_warmup": 0,
+    "critic_weight_decay": 0.0,
+    "critic_beta2": 0.999,
+    "critic_cosine": False,
+    "critic_epsilon": None,
+}
 
 
 def stepped(descent, count: int, size=2.0) -> list[dict[str, np.ndarray]]:
     """What each of so many steps adds to parameters that stay where they are, of a gradient of ones."""
-    params = {"matrix": jnp.full((2, 2), size), "bias": jnp.full(2, size)}
+    params = {"matrix": jnp.full((2, 2), size), "bias": jnp.full(2, size), "input_bias": jnp.full((3, 2), size)}
     gradients, state, found = {name: jnp.full_like(leaf, 0.1) for name, leaf in params.items()}, None, []
     state = descent.init(params)
     for _ in range(count):
@@ -27,13 +33,24 @@ def stepped(descent, count: int, size=2.0) -> list[dict[str, np.ndarray]]:
     return found
 
 
-def test_the_critics_rate_rises_over_the_first_epochs():
-    learner = replace(LEARNER, **(PLAIN | {"critic_warmup": 3}), minibatches=2)
-    found = [step["bias"][0] for step in stepped(optimiser.critics(learner, 10, 20), 8)]
-    shares = np.minimum(np.arange(1, 9) / 6, 1.0)  # three epochs of two steps
+def test_the_critics_rate_rises_over_the_first_updates():
+    learner = replace(LEARNER, **(PLAIN | {"critic_warmup": 3}))
+    found = [step["bias"][0] for step in stepped(optimiser.critics(learner, 10, 2), 8)]
+    shares = np.repeat([1 / 3, 2 / 3, 1, 1], 2)  # two steps an update
     np.testing.assert_allclose(found, -learner.learning_rate * shares, rtol=1e-3)
     actor = [step["bias"][0] for step in stepped(optimiser.actors(learner, 10, 20), 2)]
     np.testing.assert_allclose(actor, -learner.learning_rate, rtol=1e-3)
+
+
+def test_then_it_falls_along_a_cosine_to_a_tenth():
+    """Two updates of warm-up, then four: 0.1 + 0.9 (1 + cos(pi k / 4)) / 2."""
+    learner = replace(LEARNER, **(PLAIN | {"critic_warmup": 2, "critic_cosine": True}))
+    found = [step["bias"][0] for step in stepped(optimiser.critics(learner, 6, 1), 6)]
+    half = 2**0.5 / 2
+    shares = [0.5, 1.0, *(0.1 + 0.45 * (1 + cosine) for cosine in (half, 0, -half, -1))]
+    np.testing.assert_allclose(found, -learner.learning_rate * np.array(shares), rtol=1e-3)
+    short = [step["bias"][0] for step in stepped(optimiser.critics(learner, 1, 1), 2)]  # no update after the warm-up
+    np.testing.assert_allclose(short, -learner.learning_rate * np.array([0.5, 1.0]), rtol=1e-3)
 
 
 def test_only_the_critics_matrices_decay():
@@ -41,6 +58,7 @@ def test_only_the_critics_matrices_decay():
     plain = replace(LEARNER, **PLAIN)
     (decayed,), (without,) = (stepped(optimiser.critics(learner, 10, 20), 1) for learner in (decays, plain))
     np.testing.assert_array_equal(decayed["bias"], without["bias"])
+    np.testing.assert_array_equal(decayed["input_bias"], without["input_bias"])
     np.testing.assert_allclose(decayed["matrix"] - without["matrix"], -LEARNER.learning_rate * 0.5 * 2.0, rtol=1e-3)
 
 

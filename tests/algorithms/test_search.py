@@ -8,19 +8,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import random_windows
 
-from gpae.algorithms.search import WeightSearch, mean_return
+from gpae.algorithms.search import WeightSearch
 from gpae.config import LEVELS, Params
-from gpae.environments.base import Discrete, Spec
+from gpae.environments import base
+from gpae.networks.policies import Categorical
+from gpae.training.rollout import collect, start
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
 Z = 4
-SPEC = Spec("three", ("a", "b", "c"), 5, 4, actions=Discrete(2), horizon=9, has_winner=False)
 
 
 def search_of(method="maca") -> WeightSearch:
     return WeightSearch(replace(PARAMS.method(method), state_embedding=Z))
+
+
+def episodes(mean, number=4.0):
+    """Of a rollout in which so many episodes ended with this mean return."""
+    number = jnp.asarray(number, jnp.float32)
+    return {"episodes": number, "episode_return": number * mean}
 
 
 def embedding(seed=0) -> jax.Array:
@@ -33,7 +39,7 @@ def played(search, fitness, updates, seed=0):
 
     def update(carry, _):
         state, total = carry
-        state = search.told(state, total)
+        state = search.told(state, episodes(total))
         weights = search.weights(state.eta, embedding()).mean((1, 2))
         return (state, total + fitness(weights)), weights
 
@@ -56,7 +62,7 @@ def test_a_candidates_fitness_is_the_gain_of_the_update_that_used_it():
     told = jax.jit(search.told)
     returns = [5.0, 7.0, 4.0, 4.5]
     for number, each in enumerate(returns):
-        state = told(state, jnp.float32(each))
+        state = told(state, episodes(jnp.float32(each), number + 1))
         assert state.tried == number
         np.testing.assert_array_equal(state.eta.ravel(), state.candidates[number])
     np.testing.assert_allclose(state.fitness[:4], [2.0, -3.0, 0.5, 0.0])
@@ -67,9 +73,9 @@ def test_after_a_generation_comes_the_next():
     state, told = jax.jit(search.init)(jax.random.PRNGKey(0)), jax.jit(search.told)
     first = state.candidates
     for _ in range(len(first)):
-        state = told(state, jnp.float32(0.0))
+        state = told(state, episodes(jnp.float32(0.0)))
     np.testing.assert_array_equal(state.candidates, first)
-    state = told(state, jnp.float32(1.0))
+    state = told(state, episodes(jnp.float32(1.0)))
     np.testing.assert_array_equal(state.eta.ravel(), state.candidates[0])
     assert state.tried == 0 and state.strategy.gen_counter == 1 and (state.candidates != first).any()
 
@@ -77,7 +83,7 @@ def test_after_a_generation_comes_the_next():
 def test_a_state_has_the_same_types_always_and_nothing_empty():
     search = search_of()
     before = jax.eval_shape(search.init, jax.random.PRNGKey(0))
-    after = jax.eval_shape(search.told, before, jax.ShapeDtypeStruct((), jnp.float32))
+    after = jax.eval_shape(search.told, before, episodes(jnp.float32(0.0)))
     kinds = [[(leaf.shape, leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(each)] for each in (before, after)]
     assert kinds[0] == kinds[1]
     assert all(0 not in shape and not weak for shape, _, weak in kinds[0])
@@ -122,9 +128,57 @@ def test_the_weights_are_of_the_state():
     assert weights.shape == (3, 6, 5) and np.ptp(weights[0]) > 0.01
 
 
-def test_the_mean_return_is_of_episodes():
-    window = random_windows.window(SPEC, steps=4, batch=2, width=2)
-    reward = jnp.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
-    ends = jnp.asarray([[False, False], [True, False], [False, False], [True, True]])
-    assert mean_return(window._replace(reward=reward, done=ends)) == 12.0
-    assert mean_return(window._replace(reward=reward, done=ends & False)) == 36.0
+def test_a_candidate_stays_until_an_episode_has_ended():
+    search = search_of()
+    told, state = jax.jit(search.told), jax.jit(search.init)(jax.random.PRNGKey(0))
+    none, begun = episodes(jnp.float32(0.0), 0.0), []
+    for rollout in (none, episodes(jnp.float32(5.0)), none, none, episodes(jnp.float32(7.0)), none):
+        state = told(state, rollout)
+        begun.append(int(state.tried))
+        assert jnp.isfinite(state.fitness).all() and jnp.isfinite(state.mean_return)
+        np.testing.assert_array_equal(state.eta.ravel(), state.candidates[max(state.tried, 0)])
+    assert begun == [-1, 0, 0, 0, 1, 1] and state.fitness[0] == 2.0
+    for number in range(1, len(state.fitness)):
+        state = told(told(state, none), episodes(jnp.float32(number)))
+    assert state.tried == 0 and state.strategy.gen_counter == 1  # all had some
+
+
+class Ticking:
+    """Episodes of seven steps, whatever the agent does; a step pays the number of those before it, in thousands."""
+
+    spec = base.Spec("ticking", ("only",), 1, 1, base.Discrete(2), 7, False)
+
+    def reset(self, key, batch):
+        tally = base.empty_tally(batch)
+        return tally, self.view(tally)
+
+    def view(self, tally):
+        batch = len(tally.length)
+        return base.View(jnp.ones((1, batch, 1)), jnp.ones((batch, 1)), jnp.ones((1, batch, 2), bool))
+
+    def step(self, key, tally, action):
+        reward, done = 1000.0 * tally.length, tally.length == 6
+        tally, episode = base.count(tally, reward, done, jnp.zeros_like(done))
+        return tally, base.Step(self.view(tally), reward, done[None], done, episode)
+
+
+def test_equal_candidates_are_equally_fit_wherever_a_rollout_cuts_the_episodes():
+    """Five steps of episodes of seven: their rewards over the ends in them differ by thousands."""
+    environment, search = Ticking(), search_of()
+
+    def act(hidden, view, begins):
+        return Categorical.masked(jnp.zeros((1, 2, 2)), view.available), hidden
+
+    @jax.jit
+    def update(state, runner):
+        runner, rollout, _ = collect(environment, act, jax.random.PRNGKey(0), runner, 5)
+        window = rollout.window
+        return search.told(state, rollout.episodes), runner, window.reward.sum() / jnp.maximum(window.done.sum(), 1)
+
+    state, runner = jax.jit(search.init)(jax.random.PRNGKey(0)), start(environment, jax.random.PRNGKey(0), 2, 0)
+    by_steps = []
+    for _ in range(14):
+        state, runner, mean = update(state, runner)
+        by_steps.append(float(mean))
+    assert state.tried > 5 and state.mean_return == 21_000 and np.ptp(by_steps) > 5_000
+    np.testing.assert_array_equal(state.fitness, 0.0)

@@ -19,18 +19,27 @@ def drawn(*shape, seed=0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
-def critic(decoder=False, blocks=1, agent_id=True):
-    module = AttentionCritic(SPEC, Network(W, 2, recurrent=False, agent_id=agent_id), blocks, 16, decoder)
-    params = jax.jit(module.init)(jax.random.PRNGKey(0), drawn(T, N, B, S), jnp.zeros((T, N, B, A)))
-    # as after some learning: at first no action is better than another
+BEGINS = jnp.zeros((T, B), bool)
+
+
+def made(head="linear", blocks=1, recurrent=True):
+    module = AttentionCritic(SPEC, Network(W, 2, recurrent), blocks, 16, head)
+    hidden = jnp.zeros((N, B, W if recurrent else 0))
+    given = hidden, drawn(T, N, B, S), BEGINS
+    return module, given, jax.jit(module.init)(jax.random.PRNGKey(0), *given, jnp.zeros((T, N, B, A)))
+
+
+def critic(head="linear", blocks=1, recurrent=True):
+    module, given, params = made(head, blocks, recurrent)
+    # as after some learning: in a bilinear head at first no action is better than another
     params = jax.tree.map(lambda leaf: leaf * (100 if leaf.shape == (16, N * A) else 1), params)
-    encoded = jax.jit(lambda: module.apply(params, drawn(T, N, B, S), method="encode"))()
+    encoded = jax.jit(lambda: module.apply(params, *given, method="encode"))()[0]
     return params, encoded, jax.jit(lambda actions: module.apply(params, encoded, actions, method="value"))
 
 
-def mean_and_value_of_mean(decoder):
+def mean_and_value_of_mean(head):
     """E[Q(s, a)] over every joint action of independent agents, and Q(s, E[a]); [T, B] each."""
-    _, _, value = critic(decoder)
+    _, _, value = critic(head)
     policy = np.asarray(jax.nn.softmax(drawn(T, N, B, A, seed=1)))
     mean = 0.0
     for joint in product(range(A), repeat=N):
@@ -39,50 +48,51 @@ def mean_and_value_of_mean(decoder):
     return mean, np.asarray(value(jnp.asarray(policy)))
 
 
-def test_the_mean_of_q_is_q_of_the_mean():
-    mean, of_mean = mean_and_value_of_mean(decoder=False)
+@pytest.mark.parametrize("head", ["linear", "bilinear"])
+def test_the_mean_of_q_is_q_of_the_mean(head):
+    mean, of_mean = mean_and_value_of_mean(head)
     assert np.abs(mean).max() > 0.1
     np.testing.assert_allclose(of_mean, mean, atol=2e-6)
 
 
 @pytest.mark.slow
 def test_with_a_decoder_it_is_not():
-    mean, of_mean = mean_and_value_of_mean(decoder=True)
+    mean, of_mean = mean_and_value_of_mean("decoder")
     assert np.abs(of_mean - mean).max() > 1e-3
 
 
-@pytest.mark.parametrize("decoder", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_every_agents_action_is_worth_something_else_in_another_state(decoder):
-    _, _, value = critic(decoder)
+@pytest.mark.parametrize("head", ["linear", "bilinear", pytest.param("decoder", marks=pytest.mark.slow)])
+def test_an_agents_action_is_worth_something_else_in_another_state_unless_the_head_is_linear(head):
+    _, _, value = critic(head)
     taken = jnp.zeros((T, N, B, A)).at[..., 0].set(1.0)
     for agent in range(N):
         other = taken.at[:, agent].set(jnp.eye(A)[1])
         worth = np.asarray(value(other) - value(taken))
-        assert np.abs(worth).min() > 1e-5 and np.ptp(worth) > 1e-2
+        assert np.abs(worth).min() > 1e-5
+        assert np.ptp(worth) < 1e-5 if head == "linear" else np.ptp(worth) > 1e-2
 
 
 def test_agents_attend_to_each_other_and_weights_sum_to_one():
-    params, encoded, _ = critic(blocks=2)
+    module, (hidden, observation, begins), params = made(blocks=2)
+    encoded, states = module.apply(params, hidden, observation, begins, method="encode")
+    assert states.shape == (T, N, B, W)
     assert encoded.attention.shape == (T, 2, N, N, B) and encoded.embedding.shape == (T, B, 16)
     np.testing.assert_allclose(encoded.attention.sum(3), 1.0, atol=1e-6)
-    module = AttentionCritic(SPEC, Network(W, 2, recurrent=False), 2, 16, False)
-    other = drawn(T, N, B, S).at[:, 2].add(1.0)  # agent 2 sees something else
-    tokens = module.apply(params, other, method="encode").tokens
+    other = observation.at[:, 2].mul(-1.0)  # agent 2 sees something else
+    tokens = module.apply(params, hidden, other, begins, method="encode")[0].tokens
     assert (np.abs(tokens - encoded.tokens).max((0, 2, 3)) > 1e-3).all()
 
 
 def test_at_first_no_action_is_better_than_another():
-    module = AttentionCritic(SPEC, Network(W, 2, recurrent=False), 1, 16, False)
-    params = jax.jit(module.init)(jax.random.PRNGKey(0), drawn(T, N, B, S), jnp.zeros((T, N, B, A)))
-    value = jax.jit(module.apply)
+    module, given, params = made("bilinear")
     actions = jnp.zeros((2, T, N, B, A)).at[0, ..., 0].set(1.0).at[1, ..., 1].set(1.0)
-    one, other = (value(params, drawn(T, N, B, S), each) for each in actions)
+    one, other = (jax.jit(module.apply)(params, *given, each)[1] for each in actions)
     assert 0 < np.abs(one - other).max() < 0.2 * np.std(one)
 
 
 def test_attention_by_hand():
     """Two agents, width 1, all weights 1: scores q k, shares by softmax, the values' mean by them."""
-    module = Attention(1, jax.nn.initializers.xavier_uniform())
+    module = Attention(1, *2 * [jax.nn.initializers.xavier_uniform()])
     x = jnp.asarray([1.0, 2.0]).reshape(1, 2, 1, 1)
     params = jax.tree.map(lambda leaf: jnp.full_like(leaf, leaf.ndim == 2), module.init(jax.random.PRNGKey(0), x, x))
     mixed, weights = module.apply(params, x, x)
@@ -108,3 +118,16 @@ def test_fixup_scales_xavier():
     np.testing.assert_allclose(fixup(1)(key, shape), 0.67 * xavier, rtol=1e-5)
     np.testing.assert_allclose(fixup(16)(key, shape), 0.67 / 2 * xavier, rtol=1e-5)
     np.testing.assert_allclose(fixup(1, decoder=True)(key, shape), 9**-0.25 * xavier, rtol=1e-5)
+    np.testing.assert_allclose(fixup(1, values=True)(key, shape), 0.67 * 2**0.5 * xavier, rtol=1e-5)
+
+
+def test_a_token_knows_the_steps_before_it_in_its_episode():
+    module, (hidden, observation, begins), params = made()
+    other = observation.at[0].mul(-1.0)
+
+    def tokens(observation, begins):
+        return module.apply(params, hidden, observation, begins, method="encode")[0].tokens
+
+    assert (np.abs(tokens(observation, begins) - tokens(other, begins))[1:].max((1, 2, 3)) > 1e-3).all()
+    begins = begins.at[2].set(True)
+    np.testing.assert_array_equal(tokens(observation, begins)[2:], tokens(other, begins)[2:])

@@ -61,7 +61,7 @@ def weighted(q, levels, weights) -> np.ndarray:
     states = len(q)
     flat = levels.reshape(3, states, 1, -1)
     spread = np.broadcast_to(weights[..., None], (*weights.shape, flat.shape[-1]))
-    return np.asarray(multilevel.advantage(q.reshape(states, 1, -1), flat, spread)).reshape(q.shape)
+    return np.asarray(multilevel.advantage(q.reshape(states, 1, -1), flat, spread[:, :, None])).reshape(q.shape)
 
 
 def test_baselines_are_exact_expectations():

@@ -34,6 +34,24 @@ def marginalised(action: jax.Array, policy: jax.Array, members: jax.Array) -> ja
     return jnp.where(members[..., None], policy, action)
 
 
+def attention_weights(attention: jax.Array, correlated: jax.Array, share: float) -> jax.Array:
+    """psi from the attention, as the authors' code has it where the paper searches for it (npnike10/MACA at 9907220).
+
+        psi_ind = share A~_ii,   psi_cor = share sum_{j in C_i, j != i} A~_ij,   psi_jnt = 1 - psi_ind - psi_cor
+
+    attention: [T, N, N, B], A~_ij at [:, i, j], which sums to 1 over j
+    correlated: bool [T, N, N, B], as `correlated_sets` returns
+    share: 0.3 there
+    Returns [3, T, N, B]: of the joint, the individual and the correlated baseline.
+    """
+    agents = attention.shape[1]
+    chex.assert_shape((attention, correlated), (None, agents, agents, None))
+    own = jnp.eye(agents, dtype=bool)[:, :, None]
+    individual = share * jnp.where(own, attention, 0.0).sum(2)
+    others = share * jnp.where(correlated & ~own, attention, 0.0).sum(2)
+    return jnp.stack([1.0 - individual - others, individual, others])
+
+
 def advantage(q: jax.Array, baselines: jax.Array, weights: jax.Array) -> jax.Array:
     """Multi-level counterfactual advantage (same paper, Eqs. 2 to 4).
 
@@ -43,9 +61,9 @@ def advantage(q: jax.Array, baselines: jax.Array, weights: jax.Array) -> jax.Arr
 
     q: [T, N, B], Q(s_t, a_t), the same for all agents
     baselines: [K, T, N, B], b^i_k
-    weights: [K, T, B], psi_k, which sum to 1 over k
+    weights: [K, T, N, B], psi_k, which sum to 1 over k; [K, T, 1, B] where all agents have the same
     Returns A^i_t, [T, N, B].
     """
     chex.assert_shape(baselines, (len(weights), *q.shape))
-    chex.assert_shape(weights, (None, q.shape[0], q.shape[2]))
-    return q - (weights[:, :, None] * baselines).sum(0)
+    chex.assert_shape(weights, (None, q.shape[0], {1, q.shape[1]}, q.shape[2]))
+    return q - (weights * baselines).sum(0)

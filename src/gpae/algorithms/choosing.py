@@ -15,7 +15,7 @@ from gpae.algorithms import descent, losses
 from gpae.algorithms.window import Frozen, Window, has_choice
 from gpae.config import Learner
 from gpae.networks.actor_critic import Actor
-from gpae.networks.gru import Weights, divisor
+from gpae.networks.gru import divisor, weights_of
 from gpae.networks.ragged import ragged_gradient
 
 
@@ -117,10 +117,10 @@ def by_choosing(actor: Actor, learner: Learner) -> descent.Tiling:
             frozen = jax.tree.map(cut, rows.frozen)
             return losses.surrogate(learner, policies, cut(rows.action), cut(rows.log_prob), frozen, samples)
 
-        unit = Weights(**body["GRU_0"])
+        unit, pull = jax.vjp(weights_of, body["GRU_0"])
         found = ragged_gradient(enter, leave, around, unit, rows.hidden, rows.keep, rows.steps)
         (loss, metrics), of_around, of_unit = found
-        of_body = of_around["Body_0"] | {"GRU_0": of_unit._asdict()}
+        of_body = of_around["Body_0"] | {"GRU_0": pull(of_unit)[0]}
         skipped = rows.skipped / samples
         metrics = metrics | {"policy_loss": metrics["policy_loss"] + skipped}
         return (loss + skipped, metrics), {"params": of_around | {"Body_0": of_body}}

@@ -30,7 +30,8 @@ class Samples(NamedTuple):
     trace: [T, N, B], lambda inside; ratio: trace / lambda
     expected_reward: [T, N, B], E_{a^i ~ pi^i}[r(s_t, a^i, a^{-i}_t)], for an estimator that needs it
     own: the values of an agent's own actions, for one that needs them
-    levels: Q(s, a) and baselines, for one that needs them; weights: [K, T, B], of these
+    levels: values and baselines, for one that needs them
+    weights: of the baselines, [K, T, N, B], or for all agents alike [K, T, 1, B]
     truncated: bool [T, B], where a time limit is no end (`Learner.time_limit`), else None
     """
 
@@ -85,13 +86,11 @@ def _multilevel(samples: Samples, method: PolicyGradientMethod, gamma: float) ->
 
 
 class Estimator(NamedTuple):
-    """advantage: (samples, method, gamma) -> [T, N, B]; critic: its module; reward_model: whether it needs one;
-    recurrent: whether its critic has a hidden state where the networks do."""
+    """advantage: (samples, method, gamma) -> [T, N, B]; critic: its module; reward_model: whether it needs one."""
 
     advantage: Callable[[Samples, PolicyGradientMethod, float], jax.Array]
     critic: type
     reward_model: bool = False
-    recurrent: bool = True
 
 
 ESTIMATORS = {
@@ -104,7 +103,7 @@ ESTIMATORS = {
     "marginal": Estimator(_marginal, ActionCritic),  # ASAE
     "sum": Estimator(_counterfactual, QNetwork),  # PPO-Sum
     "mix": Estimator(_counterfactual, QNetwork),  # PPO-Mix
-    "multilevel": Estimator(_multilevel, AttentionCritic, recurrent=False),  # MACA
+    "multilevel": Estimator(_multilevel, AttentionCritic),  # MACA
 }
 
 
@@ -116,7 +115,7 @@ def trace_of(method: PolicyGradientMethod):
 class Estimates(NamedTuple):
     """advantage: [T, N, B], raw and normalised; target: [T, N, B]; weight: [T, 1, B], what a step counts.
 
-    action_target: [T, N, B], of Q(s, a), where a critic is fitted to it besides
+    action_target, state_target: [T, N, B], of Q(s, a) and V(s), where a critic is fitted to them besides
     """
 
     raw: jax.Array
@@ -124,6 +123,7 @@ class Estimates(NamedTuple):
     target: jax.Array
     weight: jax.Array
     action_target: jax.Array | None = None
+    state_target: jax.Array | None = None
 
 
 def estimate(
@@ -154,7 +154,7 @@ def estimate(
         seen = samples._replace(value=value[:-1], bootstrap=value[-1])
         return gpae.value_target(_traced(seen, method, gamma), value[:-1], log_ratio)
 
-    target, action_target = target_of(value), None
+    target, action_target, state_target = target_of(value), None, None
 
     def average(x):
         return jnp.average(x, weights=jnp.broadcast_to(weight, x.shape))
@@ -177,14 +177,13 @@ def estimate(
         "truncation_gap": ratios.truncation_gap(trace, log_ratio, lam, each),
     }
     if samples.levels is not None:
-        action_target = target_of(samples.levels.action_value)
-        metrics |= {
-            f"weight_{level}": average(part[:, None]) for level, part in zip(LEVELS, samples.weights, strict=True)
-        }
-        metrics["correlated_agents"] = average(samples.levels.correlated)
+        action_target, state_target = target_of(samples.levels.action_value), target_of(samples.levels.state_value)
+        metrics |= {f"weight_{level}": average(part) for level, part in zip(LEVELS, samples.weights, strict=True)}
+        metrics["correlated_agents"] = average(samples.levels.correlated.sum(2))
     if window.disturbance is not None:
         metrics |= advantage_gaps(raw, window, each)
-    return Estimates(raw, (raw - mean) / (deviation + 1e-8), target, weight, action_target), metrics
+    normalised = (raw - mean) / (deviation + 1e-8)
+    return Estimates(raw, normalised, target, weight, action_target, state_target), metrics
 
 
 def advantage_gaps(raw: jax.Array, window: Window, weight: jax.Array) -> dict[str, jax.Array]:

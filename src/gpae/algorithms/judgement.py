@@ -1,11 +1,11 @@
 """What a critic says of a window, and what is needed to ask one."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
+from gpae.algorithms.value_scale import Scale
 from gpae.algorithms.window import Window
 from gpae.networks.policies import Policy
 
@@ -26,20 +26,25 @@ class Own(NamedTuple):
 class Levels(NamedTuple):
     """What a critic of joint actions says with some agents' actions averaged out (MACA).
 
-    action_value: [T + 1, N, B], Q(s, a) of the actions taken, from which targets of its own go on
+    action_value, state_value: [T + 1, N, B], Q(s, a) of the actions taken and V(s), each with targets of its own
     baselines: [K, T, N, B], in the order of LEVELS
-    embedding: [T, B, Z], z_s; correlated: int32 [T, N, B], agents in the CorrSet; attention: [T, N, N, B], the rollout
+    embedding: [T, B, Z], z_s; correlated: bool [T, N, N, B], j is in C_i; attention: [T, N, N, B], the rollout
     """
 
     action_value: jax.Array
+    state_value: jax.Array
     baselines: jax.Array
     embedding: jax.Array
     correlated: jax.Array
     attention: jax.Array
 
-    def map_values(self, on: Callable[[jax.Array], jax.Array]) -> "Levels":
-        """With the values and baselines on another scale."""
-        return self._replace(action_value=on(self.action_value), baselines=on(self.baselines))
+    def original(self, scale: dict[str, Scale]) -> "Levels":
+        """In units of the reward; the baselines by EQ's scale, as they are means of the same Q over fewer agents."""
+        return self._replace(
+            action_value=scale["action_value"].original(self.action_value),
+            state_value=scale["state_value"].original(self.state_value),
+            baselines=scale["value"].original(self.baselines),
+        )
 
 
 class Judged(NamedTuple):
@@ -48,7 +53,7 @@ class Judged(NamedTuple):
     value: [T + 1, N, B], from which targets go on; fitted: [T, N, B], what is fitted to them
     own: None of V and EQ
     states: [T + 1, N, B, H], hidden states after each step
-    levels: of MACA's critic alone, which is fitted to the targets of Q(s, a) too
+    levels: of MACA's critic alone, of which EQ is the value; it is fitted to targets of Q(s, a) and V(s) too
     """
 
     value: jax.Array
@@ -58,11 +63,12 @@ class Judged(NamedTuple):
     levels: Levels | None = None
 
 
-class Pair(NamedTuple):
-    """V and Q(s, a), [T, N, B] each."""
+class Outputs(NamedTuple):
+    """EQ(s), Q(s, a) and V(s) of MACA's critic, [T, N, B] each; named as their scales are."""
 
     value: jax.Array
     action_value: jax.Array
+    state_value: jax.Array
 
 
 class Critic(Protocol):
@@ -74,8 +80,8 @@ class Critic(Protocol):
     def judge(self, key: jax.Array, params: Any, window: Window, policies: Policy) -> Judged:
         """policies: [T + 1, N, B]; the action after the last step is drawn from them and never executed."""
 
-    def fitted(self, params: Any, window: Window, policy: jax.Array) -> jax.Array | Pair:
-        """Judged.fitted once more, with a gradient; where there are Levels with Q(s, a).
+    def fitted(self, params: Any, window: Window, policy: jax.Array) -> jax.Array | Outputs:
+        """Judged.fitted once more, with a gradient; where there are Levels with Q(s, a) and V(s).
 
         policy: [T, N, B, A], features
         """

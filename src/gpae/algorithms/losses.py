@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gpae.algorithms.judgement import Pair
+from gpae.algorithms.judgement import Outputs
 from gpae.algorithms.window import Frozen
 from gpae.config import Learner
 from gpae.networks.policies import Policy
@@ -63,11 +63,16 @@ def value_error(
     return learner.value_coefficient * loss, {"value_loss": loss}
 
 
-def pair_error(
-    learner: Learner, pair: Pair, frozen: Frozen, samples: jax.Array
+def outputs_error(
+    learner: Learner, outputs: Outputs, frozen: Frozen, samples: jax.Array
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """That of a critic of V and Q(s, a) (L_V and L_Q of MACA's paper, Section 4.2, with Table 10's coefficients)."""
-    loss, metrics = value_error(learner, pair.value, frozen, samples)
-    own = frozen._replace(value=frozen.action_value, target=frozen.action_target)
-    of_actions, seen = value_error(learner, pair.action_value, own, samples)
-    return loss + learner.action_value_coefficient * of_actions, metrics | {"action_value_loss": seen["value_loss"]}
+    """That of a critic of EQ(s), Q(s, a) and V(s), each to targets of its own (MACA's paper, Section 4.2 and Table 10,
+    and its code, which alone has EQ's)."""
+    of_actions = frozen._replace(value=frozen.action_value, target=frozen.action_target)
+    of_state = frozen._replace(value=frozen.state_value, target=frozen.state_target)
+    expected, metrics = value_error(learner, outputs.value, frozen, samples)
+    action, of_action = value_error(learner, outputs.action_value, of_actions, samples)
+    state, seen = value_error(learner, outputs.state_value, of_state, samples)
+    loss = expected + learner.action_value_coefficient * action + learner.state_value_coefficient * state
+    own = {"action_value_loss": of_action["value_loss"], "state_value_loss": seen["value_loss"]}
+    return loss, metrics | own

@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gpae.advantages import multilevel
 from gpae.algorithms import critics, losses, optimiser, rewards, value_scale
 from gpae.algorithms.base import Act, Fit
 from gpae.algorithms.choosing import by_choosing
 from gpae.algorithms.chunks import chunk_length, chunked
 from gpae.algorithms.descent import Tiling, Trained, by_environments, descend
 from gpae.algorithms.estimation import ESTIMATORS, estimate
-from gpae.algorithms.search import Search, WeightSearch, mean_return
+from gpae.algorithms.judgement import Levels
+from gpae.algorithms.search import Search, WeightSearch
 from gpae.algorithms.sequential import descend_in_turn
 from gpae.algorithms.window import (
     Frozen,
@@ -37,18 +39,22 @@ from gpae.networks.actor_critic import Actor, SeparateActors
 from gpae.networks.policies import Policy
 from gpae.networks.reward_model import RewardModel
 
+# The critic's outputs: in Frozen what they said before the update, and the targets that they are fitted to.
+TARGETS = {"value": "target", "action_value": "action_target", "state_value": "state_target"}
+ATTENTION_SHARE = 0.3  # of the weights that MACA's code makes of its attention
+
 
 class LearnerState(NamedTuple):
     """updates: int32; reward_model: DAE's, else None; replay: the last B windows, None on-policy.
 
-    scale: of what the critic learns, None where it is that of the rewards
+    scale: of each of the critic's outputs, by the names in TARGETS, None where it is that of the rewards
     search: for the weights of MACA's baselines, else None
     """
 
     actor: Trained
     critic: Trained
     reward_model: Trained | None
-    scale: value_scale.Scale | None
+    scale: dict[str, value_scale.Scale] | None
     replay: Replay | None
     updates: jax.Array
     search: Search | None = None
@@ -79,10 +85,12 @@ class PolicyGradient:
         self.one_actor = Actor(spec, network)
         self.actor = SeparateActors(self.one_actor) if method.sequential else self.one_actor
         estimator = ESTIMATORS[method.estimator]
-        recurrent = network.recurrent and estimator.recurrent
-        self.critic_network = replace(network, width=network.width * network.critic_scale, recurrent=recurrent)
+        width, layers = network.width * network.critic_scale, network.critic_layers or network.layers
+        self.critic_network = replace(network, width=width, layers=layers)
         self.critic = critics.make(method, spec, self.critic_network)
-        self.search = WeightSearch(method) if method.estimator == "multilevel" else None
+        self.multilevel = method.estimator == "multilevel"
+        self.outputs = tuple(TARGETS) if self.multilevel else ("value",)
+        self.search = WeightSearch(method) if self.multilevel and method.weights == "search" else None
         self.masks = learner.active_masks and isinstance(spec.actions, Discrete)
         self.reward_model = RewardModel(spec, network) if estimator.reward_model else None
         self.epochs = learner.epochs * method.epochs_factor
@@ -122,7 +130,7 @@ class PolicyGradient:
             actor=trained["actor"],
             critic=trained["critic"],
             reward_model=trained.get("reward_model"),
-            scale=value_scale.fresh() if self.learner.value_normalisation else None,
+            scale={name: value_scale.fresh() for name in self.outputs} if self.learner.value_normalisation else None,
             replay=None,
             updates=jnp.zeros((), jnp.int32),
             search=self.search and self.search.init(reward_key),  # nobody has a reward model and a search
@@ -171,9 +179,9 @@ class PolicyGradient:
         judged = self.critic.judge(freeze_key, networks["critic"], window, policies)
         value, own, levels = judged.value, judged.own, judged.levels
         if scale is not None:
-            value = scale.original(value)
-            own = own and own._replace(values=scale.original(own.values))
-            levels = levels and levels.map_values(scale.original)
+            value = scale["value"].original(value)
+            own = own and own._replace(values=scale["value"].original(own.values))
+            levels = levels and levels.original(scale)
         taken = jax.tree.map(lambda leaf: leaf[:-1], policies)
         log_prob, features = taken.log_prob(window.action), taken.features()
         active = has_choice(window).astype(jnp.float32) if self.masks else None
@@ -181,7 +189,7 @@ class PolicyGradient:
         if learner.time_limit == "own_value":
             beside["truncated"] = window.truncated
         if levels is not None:
-            beside["weights"] = self.search.weights(networks["weights"], levels.embedding)
+            beside["weights"] = self._weights(networks, levels)
         if self.reward_model:
             drawn = reward_key, self.method.action_samples, self.spec
             beside["expected_reward"] = rewards.expected(
@@ -191,8 +199,15 @@ class PolicyGradient:
         found, metrics = estimate(self.method, *rates, window, log_prob, value, weight, active, beside)
         frozen = Frozen(log_prob, features, judged.fitted, found.advantage, found.target, found.weight, active)
         if levels is not None:
-            frozen = frozen._replace(action_value=judged.levels.action_value[:-1], action_target=found.action_target)
+            said = {name: getattr(judged.levels, name)[:-1] for name in ("action_value", "state_value")}
+            frozen = frozen._replace(**said, action_target=found.action_target, state_target=found.state_target)
         return found, frozen, judged.states, metrics
+
+    def _weights(self, networks: dict[str, Any], levels: Levels) -> jax.Array:
+        """psi, [K, T, N or 1, B], of MACA's baselines."""
+        if self.search:
+            return self.search.weights(networks["weights"], levels.embedding)[:, :, None]
+        return multilevel.attention_weights(levels.attention, levels.correlated, ATTENTION_SHARE)
 
     def _log_prob(self, params, window: Window) -> jax.Array:
         """As `_actor_loss` has it."""
@@ -206,7 +221,7 @@ class PolicyGradient:
         return losses.surrogate(self.learner, policies, window.action, window.log_prob, frozen, samples)
 
     def _critic_loss(self, params, window: Window, frozen: Frozen, samples):
-        error = losses.pair_error if self.search else losses.value_error
+        error = losses.outputs_error if self.multilevel else losses.value_error
         return error(self.learner, self.critic.fitted(params, window, frozen.policy), frozen, samples)
 
     # ---------------------------------------------------------------------------------------------------------- update
@@ -224,7 +239,7 @@ class PolicyGradient:
         window, policies, replay = rollout.window, rollout.policies, state.replay
         weight = jnp.ones((len(window.reward), 1, window.reward.shape[1]), jnp.float32)
         if self.search:
-            state = state._replace(search=self.search.told(state.search, mean_return(window)))
+            state = state._replace(search=self.search.told(state.search, rollout.episodes))
         if replay is not None:
             replay = push(replay, window)
             window, weight = join(replay)
@@ -234,10 +249,12 @@ class PolicyGradient:
         )
         scale, window = state.scale, window._replace(disturbance=None)
         if scale is not None:
-            scale = value_scale.updated(scale, frozen.target, frozen.weight)
-            targets = {name: getattr(frozen, name) for name in ("target", "action_target")}
-            targets = {name: scale.normalised(each) for name, each in targets.items() if each is not None}
-            frozen = frozen._replace(**targets)
+            steps = self.epochs * self.learner.minibatches
+            targets = {name: getattr(frozen, TARGETS[name]) for name in self.outputs}
+            scale = {
+                name: value_scale.updated(scale[name], each, frozen.weight, steps) for name, each in targets.items()
+            }
+            frozen = frozen._replace(**{TARGETS[name]: scale[name].normalised(each) for name, each in targets.items()})
         if self.learner.chunk_steps and self.network.recurrent:
             of_actor = self._unrolled(state.actor.params, window, slice(None, -1))[1]
             length = chunk_length(len(window.reward), self.learner.chunk_steps)

@@ -1,7 +1,8 @@
 """The weights of MACA's baselines, and the evolution strategy that finds the layer which makes them.
 
 Nothing has a gradient with respect to them: they are tried, a candidate an update, and a candidate's fitness is what
-the return gains by the update that used it (MACA's paper, Section 4.2).
+the return gains by the update that used it (MACA's paper, Section 4.2). Returns are of whole episodes: a rollout in
+which none ended says nothing, and the candidate stays in use until one has.
 """
 
 import math
@@ -10,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gpae.algorithms.window import Window
 from gpae.config import LEVELS, PolicyGradientMethod
 
 SPREAD = 0.1  # of the first candidates around 0, where all baselines weigh the same
@@ -20,7 +20,7 @@ class Search(NamedTuple):
     """strategy: evosax's state; candidates: [P, D], a generation; fitness: float32 [P]
 
     tried: int32, the candidate in use, -1 before the first rollout; eta: [Z + 1, K], the same, the last row the bias
-    mean_return: of the rollout from which the candidate in use has been learned
+    mean_return: of the episodes that had ended when the candidate in use was first learned with
     """
 
     key: jax.Array
@@ -30,11 +30,6 @@ class Search(NamedTuple):
     tried: jax.Array
     eta: jax.Array
     mean_return: jax.Array
-
-
-def mean_return(window: Window) -> jax.Array:
-    """Of an episode, from a window's steps: their rewards over the episodes that ended."""
-    return window.reward.sum() / jnp.maximum(window.done.sum(), 1)
 
 
 class WeightSearch:
@@ -64,8 +59,18 @@ class WeightSearch:
         eta = candidates[0].reshape(self.shape)
         return Search(key, strategy, candidates, fitness, jnp.full((), -1, jnp.int32), eta, nothing)
 
-    def told(self, search: Search, mean_return: jax.Array) -> Search:
-        """With the next candidate in use, the last one's fitness being what `mean_return` is more than before it."""
+    def told(self, search: Search, episodes: dict[str, jax.Array]) -> Search:
+        """After a rollout by what the candidate in use has made of the policy. If episodes ended in it, the next one is
+        in use, and the last one's fitness is what their mean return is more than that before it.
+
+        episodes: `episodes`, the number of those that ended, and `episode_return`, the sum of their returns
+        """
+        number = episodes["episodes"]
+        return jax.lax.cond(
+            number > 0, self._next, lambda search, _: search, search, episodes["episode_return"] / number
+        )
+
+    def _next(self, search: Search, mean_return: jax.Array) -> Search:
         gain = mean_return - search.mean_return
         fitness = jnp.where(jnp.arange(len(search.fitness)) == search.tried, gain, search.fitness)
         search = search._replace(fitness=fitness, tried=search.tried + 1, mean_return=mean_return)

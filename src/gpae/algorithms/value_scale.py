@@ -9,23 +9,24 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-DECAY = 0.99999  # of what the moments remember, an update
+DECAY = 0.99999  # of what the moments remember, a gradient step
 LEAST_VARIANCE = 0.01
-LEAST_WEIGHT = 1e-5
 
 
 class Scale(NamedTuple):
-    """Running sums, float32 []: of the targets, of their squares, and of the weights of both."""
+    """Running mean and variance of the targets, and what they weigh in the next update; float32 [].
 
-    total: jax.Array
-    squares: jax.Array
+    HARL keeps means of the targets and of their squares; the variance is the same number, but where the mean is
+    hundreds of deviations away, a difference of such means has no digits left.
+    """
+
+    mean: jax.Array
+    variance: jax.Array
     weight: jax.Array
 
     def moments(self) -> tuple[jax.Array, jax.Array]:
         """Mean and standard deviation; 0 and 0.1 before the first update."""
-        weight = jnp.maximum(self.weight, LEAST_WEIGHT)
-        mean = self.total / weight
-        return mean, jnp.sqrt(jnp.maximum(self.squares / weight - mean**2, LEAST_VARIANCE))
+        return self.mean, jnp.sqrt(jnp.maximum(self.variance, LEAST_VARIANCE))
 
     def normalised(self, value: jax.Array) -> jax.Array:
         mean, deviation = self.moments()
@@ -41,11 +42,25 @@ def fresh() -> Scale:
     return Scale(*(jnp.zeros((), jnp.float32) for _ in Scale._fields))
 
 
-def updated(scale: Scale, target: jax.Array, weight: jax.Array) -> Scale:
-    """target: [T, N, B]; weight: [T, 1, B], what a sample counts."""
+def updated(scale: Scale, target: jax.Array, weight: jax.Array, steps: int = 1) -> Scale:
+    """With the targets of an update of so many gradient steps, each of which counts them once more.
 
-    def mean(x):
+        w' = b w + 1 - b,   a = (1 - b) / w',   b = DECAY^steps
+        mean' = mean + a (m - mean),   variance' = (1 - a) variance + a v + a (1 - a) (m - mean)^2
+
+    m and v the mean and the variance of the targets: the moments of means that decay by b and are divided by their
+    weight.
+
+    target: [T, N, B]; weight: [T, 1, B], what a sample counts
+    """
+
+    def average(x):
         return jnp.average(x, weights=jnp.broadcast_to(weight, x.shape))
 
-    seen = Scale(mean(target), mean(target**2), jnp.ones((), jnp.float32))
-    return jax.tree.map(lambda old, new: DECAY * old + (1 - DECAY) * new, scale, seen)
+    new = 1 - DECAY**steps
+    mean = average(target)
+    variance = average((target - mean) ** 2)
+    total = (1 - new) * scale.weight + new
+    share, change = new / total, mean - scale.mean
+    spread = (1 - share) * scale.variance + share * variance + share * (1 - share) * change**2
+    return Scale(scale.mean + share * change, spread, total)

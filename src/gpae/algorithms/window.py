@@ -136,7 +136,8 @@ class Frozen(NamedTuple):
     advantage, target: [T, N, B]
     weight: [T, 1, B], 1 where the step counts, 0 where its window was never written
     active: [T, N, B], 1 where the agent's step counts in the policy's loss, else 0; None: all count
-    action_value, action_target: [T, N, B], as value and target, of a critic that is fitted to both V and Q; else None
+    action_value, action_target, state_value, state_target: [T, N, B], as value and target, of a critic that is fitted
+        to Q(s, a) and V(s) beside EQ; else None
     """
 
     log_prob: jax.Array
@@ -148,6 +149,8 @@ class Frozen(NamedTuple):
     active: jax.Array | None = None
     action_value: jax.Array | None = None
     action_target: jax.Array | None = None
+    state_value: jax.Array | None = None
+    state_target: jax.Array | None = None
 
 
 def frozen_axes(frozen: Frozen) -> Frozen:
@@ -170,8 +173,10 @@ class Rollout(NamedTuple):
 
     policies: the acting policies, leaves [T + 1, N, B, ...]
     states: the environment's, leaves [T + 1, ...], of which the views were made
+    episodes: of the episodes that ended in it, counted whole, as `gpae.training.rollout.collect` gives them; else None
     """
 
     window: Window
     policies: Policy
     states: State
+    episodes: dict[str, jax.Array] | None = None

@@ -27,15 +27,14 @@ def kernel_init(network: Network, gain: float = 2**0.5) -> nn.initializers.Initi
 
 
 class Dense(nn.Module):
-    """A dense layer, LayerNorm where asked for, and relu."""
+    """A dense layer of the network's width and what follows it."""
 
-    width: int
-    layer_norm: bool
+    network: Network
     kernel_init: nn.initializers.Initializer = default_kernel_init
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return Activation(self.layer_norm)(Linear(self.width, kernel_init=self.kernel_init)(x))
+        return activation(self.network)(Linear(self.network.width, kernel_init=self.kernel_init)(x))
 
 
 class Linear(nn.Module):
@@ -52,17 +51,24 @@ class Linear(nn.Module):
 
 
 class Activation(nn.Module):
-    """LayerNorm where asked for, and relu."""
+    """relu, and LayerNorm where asked for: before it, or `after` it."""
 
     layer_norm: bool
+    after: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return nn.relu(LayerNorm()(x) if self.layer_norm else x)
+        if not self.layer_norm:
+            return nn.relu(x)
+        return LayerNorm()(nn.relu(x)) if self.after else nn.relu(LayerNorm()(x))
+
+
+def activation(network: Network, **about) -> Activation:
+    return Activation(network.layer_norm, network.style == "harl", **about)
 
 
 class Body(nn.Module):
-    """What follows the first layer: dense layers, the GRU, dense layers of the head.
+    """What follows the first layer: dense layers, the GRU (and in HARL's style LayerNorm), dense layers of the head.
 
     kernel_init: of all dense layers
     """
@@ -72,11 +78,12 @@ class Body(nn.Module):
 
     def setup(self):
         network, before = self.network, self.network.layers - 1
-        dense = partial(Dense, network.width, network.layer_norm, self.kernel_init)
+        dense, harl = partial(Dense, network, self.kernel_init), network.style == "harl"
         layers = [dense(name=f"Dense_{i}") for i in range(before + network.head_layers)]
         self.before, self.after = layers[:before], layers[before:]
         if network.recurrent:
-            self.unit = GRU(network.width, name="GRU_0")
+            self.unit = GRU(network.width, harl, name="GRU_0")
+        self.norm = LayerNorm(name="LayerNorm_0") if network.recurrent and network.layer_norm and harl else None
 
     def enter(self, x: jax.Array) -> jax.Array:
         """What the GRU is given, of the first layer's."""
@@ -86,6 +93,7 @@ class Body(nn.Module):
 
     def leave(self, x: jax.Array) -> jax.Array:
         """The features, of the GRU's states."""
+        x = x if self.norm is None else self.norm(x)
         for layer in self.after:
             x = layer(x)
         return x
@@ -111,7 +119,7 @@ class Actor(nn.Module):
         self.first = InputLayer(
             self.spec.observation_size, network.width, network.layer_norm, init, name="InputLayer_0"
         )
-        self.activation = Activation(network.layer_norm, name="Activation_0")
+        self.activation = activation(network, name="Activation_0")
         self.body = Body(network, init, name="Body_0")
         self.last = Linear(size, kernel_init=kernel_init(network, gain=0.01), name="Linear_0")
         if not isinstance(self.spec.actions, Discrete):
@@ -173,18 +181,19 @@ def with_agent_id(x: jax.Array) -> jax.Array:
 
 
 def of_state(network: Network, width: int, state: jax.Array, agents: int) -> jax.Array:
-    """[T, B, S] -> the first layer [T, N, B, width]; its input ends with the agent's id where the critic is told it."""
+    """[T, B, S] -> the first layer [T, N, B, width]; its input ends with the agent's id where the network has one."""
     size, norm, init = state.shape[-1], network.layer_norm, kernel_init(network)
     if network.agent_id:
         x = InputLayer(size + agents, width, norm, init).with_id(state, agents)
     else:
         alike = InputLayer(size, width, norm, init)(state[:, None])
         x = jnp.broadcast_to(alike, (len(state), agents, *alike.shape[2:]))
-    return Activation(norm)(x)
+    return activation(network)(x)
 
 
 class ValueCritic(nn.Module):
-    """V(s); with the agent's id in the state, the authors' and JaxMARL's way, the agents' values differ slightly."""
+    """V(s); with the agent's id in the state, JaxMARL's way, the agents' values differ slightly. Without it they are
+    one value, which is computed once, from the first agent's hidden state."""
 
     spec: Spec
     network: Network
@@ -192,9 +201,12 @@ class ValueCritic(nn.Module):
     @nn.compact
     def __call__(self, hidden: jax.Array, state: jax.Array, joint: object, begins: jax.Array):
         """state: [T, B, S]; joint is not looked at. Returns V [T, N, B] and hidden states [T, N, B, H]."""
-        x = of_state(self.network, self.network.width, state, len(self.spec.agents))
-        x, states = Body(self.network, kernel_init(self.network))(hidden, x, begins)
-        return Linear(1, kernel_init=kernel_init(self.network, gain=1.0))(x)[..., 0], states
+        agents = len(self.spec.agents)
+        own = agents if self.network.agent_id else 1
+        x = of_state(self.network, self.network.width, state, own)
+        x, states = Body(self.network, kernel_init(self.network))(hidden[:own], x, begins)
+        value = Linear(1, kernel_init=kernel_init(self.network, gain=1.0))(x)[..., 0]
+        return tuple(jnp.broadcast_to(each, (len(state), agents, *each.shape[2:])) for each in (value, states))
 
 
 class Joint(NamedTuple):
@@ -220,6 +232,6 @@ class CounterfactualCritic(nn.Module):
         agents, actions = len(self.spec.agents), self.spec.actions.size
         from_state = of_state(self.network, half, state, agents)
         first = InputLayer(agents * actions, half, norm, init)
-        from_action = Activation(norm)(first.exchanged(joint.action, joint.policy))
+        from_action = activation(self.network)(first.exchanged(joint.action, joint.policy))
         x, states = Body(self.network, init)(hidden, jnp.concatenate([from_state, from_action], axis=-1), begins)
         return Linear(1, kernel_init=kernel_init(self.network, gain=1.0))(x)[..., 0], states

@@ -1,10 +1,13 @@
-"""MACA's critic: an attention encoder over the agents' observations, and Q of any joint action's distribution.
+"""MACA's critic: an attention encoder over the agents' observations, V of a state, and Q of any joint action's
+distribution.
 
 "Multi-level Advantage Credit Assignment for Cooperative Multi-Agent Reinforcement Learning" (MACA), Section 4.2 and
-Table 10; docs/deviations.md says what it leaves open. Feed-forward: a state is what the agents see in one step.
+Table 10; layers and initialisation are those of the authors' code (npnike10/MACA at 9907220), by which it has Table 6's
+number of parameters. docs/deviations.md says where text and code differ.
 """
 
-from typing import NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -13,24 +16,37 @@ import jax.numpy as jnp
 from gpae.config import Network
 from gpae.environments.base import Spec
 from gpae.networks.actor_critic import Linear, with_agent_id
+from gpae.networks.gru import GRU
 from gpae.networks.input_layer import InputLayer
 from gpae.networks.layer_norm import LayerNorm
 
-FEED_FORWARD = 4  # a block's hidden layer over its width
-NEAR_ZERO = 0.01  # Xavier's gain of what an action is worth: at first no action is better than another
+NEAR_ZERO = 0.01  # Xavier's gain of an action's worth in a bilinear head: at first none is better than another
+XAVIER = nn.initializers.xavier_uniform()
 
 
-def fixup(blocks: int, decoder: bool = False) -> nn.initializers.Initializer:
+def fixup(blocks: int, decoder: bool = False, values: bool = False) -> nn.initializers.Initializer:
     """T-Fixup's scale of Xavier's initialisation (Huang et al. 2020, Section 3.2), of a block's values and of what
-    follows them: 0.67 L^(-1/4) in an encoder, (9 L)^(-1/4) in a decoder of L blocks."""
+    follows them: 0.67 L^(-1/4) in an encoder, (9 L)^(-1/4) in a decoder of L blocks; the values' as MACA's code has it,
+    sqrt(2) times that."""
     scale = (9 * blocks) ** -0.25 if decoder else 0.67 * blocks**-0.25
-    return nn.initializers.variance_scaling(scale**2, "fan_avg", "uniform")
+    return nn.initializers.variance_scaling(scale**2 * (2 if values else 1), "fan_avg", "uniform")
+
+
+class Gelu(nn.Module):
+    """A dense layer, gelu, LayerNorm."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return LayerNorm()(nn.gelu(Linear(self.width, kernel_init=XAVIER)(x), approximate=False))
 
 
 class Attention(nn.Module):
     """One head of scaled dot products over the agents (Vaswani et al. 2017, Eq. 1)."""
 
     width: int
+    value_init: nn.initializers.Initializer
     kernel_init: nn.initializers.Initializer
 
     @nn.compact
@@ -39,9 +55,8 @@ class Attention(nn.Module):
 
         Returns [T, N, B, W] and the weights [T, N, M, B], which sum to 1 over M.
         """
-        xavier = nn.initializers.xavier_uniform()
-        query, key = Linear(self.width, kernel_init=xavier)(x), Linear(self.width, kernel_init=xavier)(of)
-        value = Linear(self.width, kernel_init=self.kernel_init)(of)
+        query, key = Linear(self.width, kernel_init=XAVIER)(x), Linear(self.width, kernel_init=XAVIER)(of)
+        value = Linear(self.width, kernel_init=self.value_init)(of)
         scores = (query[:, :, None] * key[:, None]).sum(-1) * self.width**-0.5
         weights = jax.nn.softmax(scores, axis=2)
         mixed = (weights[..., None] * value[:, None]).sum(2)
@@ -49,21 +64,25 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention among the agents, in a decoder also to the encoder's, and a dense layer; LayerNorm before each."""
+    """Attention among the agents, in a decoder also to the encoder's, and two dense layers; LayerNorm before each."""
 
     width: int
-    kernel_init: nn.initializers.Initializer
+    blocks: int
+    decoder: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, encoded: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
-        """x: [T, N, B, W]; encoded: [T, N, B, W]. Returns [T, N, B, W] and the agents' weights [T, N, N, B]."""
+        """x: [T, N, B, W]; encoded: [T, N, B, W], in a decoder. Returns [T, N, B, W] and the agents' weights
+        [T, N, N, B]."""
+        init = fixup(self.blocks, self.decoder)
+        attention = partial(Attention, self.width, fixup(self.blocks, self.decoder, values=True), init)
         normal = LayerNorm()(x)
-        seen, weights = Attention(self.width, self.kernel_init)(normal, normal)
+        seen, weights = attention()(normal, normal)
         x = x + seen
-        if encoded is not None:
-            x = x + Attention(self.width, self.kernel_init)(LayerNorm()(x), encoded)[0]
-        hidden = nn.gelu(Linear(FEED_FORWARD * self.width, kernel_init=self.kernel_init)(LayerNorm()(x)))
-        return x + Linear(self.width, kernel_init=self.kernel_init)(hidden), weights
+        if self.decoder:
+            x = x + attention()(LayerNorm()(x), encoded)[0]
+        hidden = nn.gelu(Linear(self.width, kernel_init=init)(LayerNorm()(x)), approximate=False)
+        return x + Linear(self.width, kernel_init=init)(hidden), weights
 
 
 class Encoded(NamedTuple):
@@ -78,42 +97,72 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """z_s: the observations' embeddings through the blocks, then all agents' through dense layers."""
+    """z_s: each observation through a dense layer and a GRU to a token, the tokens through the blocks, then all of them
+    through a dense layer."""
 
     network: Network
     blocks: int
     embedding: int
 
     @nn.compact
-    def __call__(self, observation: jax.Array) -> Encoded:
-        width, xavier, init = self.network.width, nn.initializers.xavier_uniform(), fixup(self.blocks)
+    def __call__(self, hidden: jax.Array, observation: jax.Array, begins: jax.Array) -> tuple[Encoded, jax.Array]:
+        """Also the hidden states after every step [T, N, B, H]."""
+        width = self.network.width
         x = with_agent_id(observation) if self.network.agent_id else observation
-        x = InputLayer(x.shape[-1], width, self.network.layer_norm, xavier)(x)
+        x = InputLayer(x.shape[-1], width, self.network.layer_norm, XAVIER)(x)
+        x = LayerNorm()(nn.gelu(x, approximate=False))
+        states = jnp.zeros((*x.shape[:-1], 0), x.dtype)
+        if self.network.recurrent:
+            states = GRU(width, torch=True)(hidden, x, begins)
+            x = LayerNorm()(states)
         attention = []
         for _ in range(self.blocks):
-            x, weights = Block(width, init)(x)
+            x, weights = Block(width, self.blocks)(x)
             attention.append(weights)
         tokens = LayerNorm()(x)
-        time, agents, batch, _ = tokens.shape
-        x = jnp.moveaxis(tokens, 1, 2).reshape(time, batch, agents * width)
-        for _ in range(self.network.layers):
-            x = Linear(width, kernel_init=xavier)(x)
-            x = nn.gelu(LayerNorm()(x) if self.network.layer_norm else x)
-        return Encoded(tokens, Linear(self.embedding, kernel_init=xavier)(x), jnp.stack(attention, axis=1))
+        return Encoded(tokens, Gelu(self.embedding)(side_by_side(tokens)), jnp.stack(attention, axis=1)), states
+
+
+def side_by_side(tokens: jax.Array) -> jax.Array:
+    """[T, N, B, W] -> [T, B, N W]."""
+    time, agents, batch, width = tokens.shape
+    return jnp.moveaxis(tokens, 1, 2).reshape(time, batch, agents * width)
+
+
+class StateHead(nn.Module):
+    """V(s) of z_s."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, encoded: Encoded) -> jax.Array:
+        return Linear(1, kernel_init=XAVIER)(Gelu(self.width)(encoded.embedding))[..., 0]
 
 
 class LinearHead(nn.Module):
-    """Q(s, pi_bar) = sum_j (W_j z_s + c_j) . pi_bar^j + u . z_s + c: linear in every agent's part, so that the mean of
-    Q over any agents' actions is Q of their mean."""
+    """Q(s, pi_bar): two linear layers, of z_s and all agents' parts of pi_bar side by side. So the mean of Q over any
+    agents' actions is Q of their mean; and an action is worth the same in every state."""
+
+    embedding: int
+
+    @nn.compact
+    def __call__(self, encoded: Encoded, distribution: jax.Array) -> jax.Array:
+        LayerNorm()(encoded.tokens)  # their code has it for the decoder, and counts it, where nothing uses it, too
+        joint = jnp.concatenate([encoded.embedding, side_by_side(distribution)], axis=-1)
+        return Linear(1, kernel_init=XAVIER)(Linear(self.embedding, kernel_init=XAVIER)(joint))[..., 0]
+
+
+class BilinearHead(nn.Module):
+    """Q(s, pi_bar) = sum_j (W_j z_s + c_j) . pi_bar^j + u . z_s + c: linear in every agent's part with weights of the
+    state, for an advantage that is made of Q as the critic says it."""
 
     @nn.compact
     def __call__(self, encoded: Encoded, distribution: jax.Array) -> jax.Array:
         time, agents, batch, size = distribution.shape
-        xavier = nn.initializers.xavier_uniform()
         small = nn.initializers.variance_scaling(NEAR_ZERO**2, "fan_avg", "uniform")
         worth = Linear(agents * size, kernel_init=small)(encoded.embedding).reshape(time, batch, agents, size)
         by_actions = (jnp.moveaxis(worth, 2, 1) * distribution).sum((1, 3))
-        return by_actions + Linear(1, kernel_init=xavier)(encoded.embedding)[..., 0]
+        return by_actions + Linear(1, kernel_init=XAVIER)(encoded.embedding)[..., 0]
 
 
 class DecoderHead(nn.Module):
@@ -122,43 +171,56 @@ class DecoderHead(nn.Module):
 
     width: int
     blocks: int
+    embedding: int
 
     @nn.compact
     def __call__(self, encoded: Encoded, distribution: jax.Array) -> jax.Array:
-        xavier, init = nn.initializers.xavier_uniform(), fixup(self.blocks, decoder=True)
-        x = Linear(self.width, kernel_init=xavier)(with_agent_id(distribution))
+        x = Gelu(self.width)(distribution)
         for _ in range(self.blocks):
-            x, _ = Block(self.width, init)(x, encoded.tokens)
-        return Linear(1, kernel_init=xavier)(LayerNorm()(x).mean(1))[..., 0]
+            x, _ = Block(self.width, self.blocks, decoder=True)(x, encoded.tokens)
+        x = Gelu(self.embedding)(side_by_side(LayerNorm()(x)))
+        return Linear(1, kernel_init=XAVIER)(Gelu(self.width)(Gelu(self.width)(x)))[..., 0]
 
 
 class AttentionCritic(nn.Module):
-    """Q(s, pi_bar) of a state and a joint action's distribution; V(s) = Q(s, pi).
+    """V(s), and Q(s, pi_bar) of a state and a joint action's distribution.
 
-    network: width of the tokens and of the dense layers, and how many of these
-    blocks, embedding: of the encoder, entries of z_s; decoder: MACA-Dec
+    network: width of the tokens and of the GRU
+    blocks, embedding: of the encoder and of a decoder, entries of z_s; head: how Q is made of z_s and pi_bar
     """
 
     spec: Spec
     network: Network
     blocks: int
     embedding: int
-    decoder: bool
+    head: Literal["linear", "bilinear", "decoder"]
 
     def setup(self):
+        width = self.network.width
         self.encoder = Encoder(self.network, self.blocks, self.embedding)
-        self.head = DecoderHead(self.network.width, self.blocks) if self.decoder else LinearHead()
+        self.of_state = StateHead(width)
+        heads = {
+            "linear": lambda: LinearHead(self.embedding),
+            "bilinear": BilinearHead,
+            "decoder": lambda: DecoderHead(width, self.blocks, self.embedding),
+        }
+        self.of_actions = heads[self.head]()
 
-    def encode(self, observation: jax.Array) -> Encoded:
-        """observation: [T, N, B, O]."""
-        return self.encoder(observation)
+    def encode(self, hidden: jax.Array, observation: jax.Array, begins: jax.Array) -> tuple[Encoded, jax.Array]:
+        """hidden: [N, B, H]; observation: [T, N, B, O]; begins: bool [T, B]. Also hidden states [T, N, B, H]."""
+        return self.encoder(hidden, observation, begins)
+
+    def state_value(self, encoded: Encoded) -> jax.Array:
+        """V [T, B]."""
+        return self.of_state(encoded)
 
     def value(self, encoded: Encoded, distribution: jax.Array) -> jax.Array:
         """distribution: [T, N, B, A], each agent's action (features) or the mean of it. Returns Q [T, B]."""
-        return self.head(encoded, distribution)
+        return self.of_actions(encoded, distribution)
 
-    def __call__(self, observation: jax.Array, distribution: jax.Array) -> jax.Array:
-        return self.value(self.encode(observation), distribution)
+    def __call__(self, hidden: jax.Array, observation: jax.Array, begins: jax.Array, distribution: jax.Array):
+        encoded, _ = self.encode(hidden, observation, begins)
+        return self.state_value(encoded), self.value(encoded, distribution)
 
 
 def rollout(attention: jax.Array, residual: float) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gpae.config import Network
 from gpae.environments.base import Spec
-from gpae.networks.actor_critic import Activation, Body, Linear, kernel_init, of_state
+from gpae.networks.actor_critic import Body, Linear, activation, kernel_init, of_state
 from gpae.networks.input_layer import InputLayer
 from gpae.networks.mixers import Hypernetwork
 
@@ -55,7 +55,7 @@ class DecomposedCritic(nn.Module):
         """observation: [T, N, B, O]; state: [T, B, S]."""
         init, norm, half = kernel_init(self.network), self.network.layer_norm, self.network.width // 2
         agents = len(self.spec.agents)
-        own = Activation(norm)(InputLayer(observation.shape[-1], half, norm, init)(observation))
+        own = activation(self.network)(InputLayer(observation.shape[-1], half, norm, init)(observation))
         x = jnp.concatenate([of_state(self.network, half, state, agents), own], axis=-1)
         begins = jnp.ones(state.shape[:2], bool)
         x, _ = Body(replace(self.network, recurrent=False), init)(jnp.zeros((*x.shape[1:3], 0)), x, begins)

@@ -3,10 +3,10 @@
 The equations are flax.linen.GRUCell's:
     r = sigmoid(x W_ir + b_ir + h W_hr)        z = sigmoid(x W_iz + b_iz + h W_hz)
     n = tanh(x W_in + b_in + r (h W_hn + b_hn))        h' = (1 - z) n + z h
-with h set to zero before a step that begins an episode. The input products of all steps are one matrix product a gate
-before the loop, over whose results the loop writes the gates for the way back. On that way the weights' gradients are
-products over many steps: over all of them on an accelerator, on a CPU over as few as let what is multiplied stay in the
-cache. Differentiating a scan of cells instead adds them up step by step.
+with h set to zero before a step that begins an episode; `torch` adds biases of h to r and z as well. The input products
+of all steps are one matrix product a gate before the loop, over whose results the loop writes the gates for the way
+back. On that way the weights' gradients are products over many steps: over all of them on an accelerator, on a CPU over
+as few as let what is multiplied stay in the cache. Differentiating a scan of cells instead adds them up step by step.
 """
 
 from typing import NamedTuple
@@ -27,6 +27,16 @@ class Weights(NamedTuple):
     input_bias: jax.Array
     recurrent: jax.Array
     recurrent_bias: jax.Array
+
+
+def weights_of(params: dict[str, jax.Array]) -> Weights:
+    """Of a GRU's parameters, in which a bias [3, H] of h stands for all three gates: for r and z it is one more bias of
+    the input."""
+    bias = params["recurrent_bias"]
+    if bias.ndim == 1:
+        return Weights(**params)
+    of_input = params["input_bias"] + bias.at[2].set(0.0)
+    return Weights(params["input"], of_input, params["recurrent"], bias[2])
 
 
 def beside(kernels: jax.Array) -> jax.Array:
@@ -214,13 +224,22 @@ def _backward(residuals, gradient):
 gru.defvjp(_forward, _backward)
 
 
+def _of_all_gates(key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
+    """[3, D, H], orthogonal as one matrix of all three gates."""
+    gates, features, width = shape
+    whole = nn.initializers.orthogonal()(key, (gates * width, features))
+    return jnp.swapaxes(whole.reshape(gates, width, features), 1, 2)
+
+
 class GRU(nn.Module):
     """The unit with its weights, initialised as flax's cell.
 
     width: units H
+    torch: the parameters of torch.nn.GRU, with a second bias for each gate, and matrices orthogonal as HARL makes them
     """
 
     width: int
+    torch: bool = False
 
     @nn.compact
     def __call__(self, hidden: jax.Array, x: jax.Array, begins: jax.Array) -> jax.Array:
@@ -228,14 +247,18 @@ class GRU(nn.Module):
         time, agents, batch, features = x.shape
         lecun = nn.initializers.lecun_normal(batch_axis=(0,))
         orthogonal = jax.vmap(nn.initializers.orthogonal(), in_axes=(0, None))
-        weights = Weights(
-            input=self.param("input", lecun, (3, features, self.width)),
-            input_bias=self.param("input_bias", nn.initializers.zeros, (3, self.width)),
-            recurrent=self.param(
-                "recurrent", lambda key, shape: orthogonal(jax.random.split(key, 3), shape), (self.width, self.width)
-            ),
-            recurrent_bias=self.param("recurrent_bias", nn.initializers.zeros, (self.width,)),
-        )
+        width, zeros = self.width, nn.initializers.zeros
+
+        def of_each_gate(key, shape):
+            return orthogonal(jax.random.split(key, 3), shape[1:])
+
+        params = {
+            "input": self.param("input", _of_all_gates if self.torch else lecun, (3, features, width)),
+            "input_bias": self.param("input_bias", zeros, (3, width)),
+            "recurrent": self.param("recurrent", _of_all_gates if self.torch else of_each_gate, (3, width, width)),
+            "recurrent_bias": self.param("recurrent_bias", zeros, (3, width) if self.torch else (width,)),
+        }
+        weights = weights_of(params)
         rows = agents * batch
         keep = jnp.broadcast_to(~begins[:, None], (time, agents, batch)).reshape(time, rows).astype(x.dtype)
         after = gru(weights, hidden.reshape(rows, -1), x.reshape(time, rows, features), keep)

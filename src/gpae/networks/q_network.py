@@ -5,12 +5,12 @@ import jax
 
 from gpae.config import Network
 from gpae.environments.base import Spec
-from gpae.networks.actor_critic import Activation, Body, Linear, with_agent_id
+from gpae.networks.actor_critic import Body, Linear, activation, kernel_init, with_agent_id
 from gpae.networks.input_layer import InputLayer
 
 
 class QNetwork(nn.Module):
-    """Q^i(o^i, .), for all agents at once; orthogonal initialisation, as in JaxMARL 0.1.0.
+    """Q^i(o^i, .), for all agents at once; orthogonal initialisation, in HARL's style with its gains.
 
     One set of weights serves all agents; with `network.agent_id` a one-hot id follows the observation.
     """
@@ -25,8 +25,9 @@ class QNetwork(nn.Module):
         Returns the values [T, N, B, A] and the hidden states after every step [T, N, B, H].
         """
         orthogonal = nn.initializers.orthogonal()
+        init = kernel_init(self.network) if self.network.style == "harl" else orthogonal
         x = with_agent_id(observation) if self.network.agent_id else observation
-        first = InputLayer(x.shape[-1], self.network.width, self.network.layer_norm, orthogonal)
-        x = Activation(self.network.layer_norm)(first(x))
-        x, states = Body(self.network, orthogonal)(hidden, x, begins)
+        first = InputLayer(x.shape[-1], self.network.width, self.network.layer_norm, init)
+        x = activation(self.network)(first(x))
+        x, states = Body(self.network, init)(hidden, x, begins)
         return Linear(self.spec.actions.size, kernel_init=orthogonal)(x), states

@@ -84,5 +84,5 @@ def collect(
         critic_hidden=runner.critic_hidden,
     )
     after = Runner(state, view, begins, hidden, runner.critic_hidden)
-    rollout = Rollout(window, with_last(policies, beyond), with_last(states, state))
-    return after, rollout, jax.tree.map(jnp.sum, episodes)
+    ended = jax.tree.map(jnp.sum, episodes)
+    return after, Rollout(window, with_last(policies, beyond), with_last(states, state), ended), ended
