@@ -222,10 +222,12 @@ def test_every_output_has_a_scale_of_its_own():
     assert all(float(scale.weight) == 0 for scale in before.scale.values())
 
 
-def test_weights_of_the_attention_are_those_of_the_authors_code():
-    """Three agents, sigma = 1 / 3: 0.3 of the own attention, 0.3 of the correlated others', the rest."""
-    algorithm, _, state, seen = updated("maca_attention")
+def test_weights_may_be_those_of_the_attention():
+    algorithm = Trainer(plan.job(PARAMS, "smoke", "maca_attention", "3m", (0,))).algorithm
+    state = jax.eval_shape(algorithm.init, jax.random.PRNGKey(0))
     assert state.search is None and set(algorithm.networks(state)) == {"actor", "critic", "scale"}
-    metrics = seen[-1][1]
-    assert metrics["weight_individual"] < 0.3 and metrics["weight_correlated"] < 0.3 < metrics["weight_joint"]
-    assert sum(metrics[f"weight_{level}"] for level in ("joint", "individual", "correlated")) == pytest.approx(1)
+    levels = judged()[-1].levels
+    own = np.einsum("tiib->tib", levels.attention)
+    others = np.where(levels.correlated, levels.attention, 0).sum(2) - own
+    expected = [1 - 0.3 * own - 0.3 * others, 0.3 * own, 0.3 * others]
+    np.testing.assert_allclose(algorithm._weights({}, levels), expected, atol=1e-6)

@@ -159,7 +159,7 @@ class Ticking:
     def step(self, key, tally, action):
         reward, done = 1000.0 * tally.length, tally.length == 6
         tally, episode = base.count(tally, reward, done, jnp.zeros_like(done))
-        return tally, base.Step(self.view(tally), reward, done[None], done, episode)
+        return tally, base.Step(self.view(tally), reward, done[None], done, jnp.zeros_like(done), episode)
 
 
 def test_equal_candidates_are_equally_fit_wherever_a_rollout_cuts_the_episodes():
