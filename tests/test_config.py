@@ -8,6 +8,7 @@ import pytest
 
 from gpae import plan
 from gpae.config import ConfigError, Params
+from gpae.results.paper import Protocol
 
 ROOT = Path(__file__).parents[1]
 
@@ -163,7 +164,7 @@ def test_controls_match_gpae_off_in_what_they_control(params):
         ("methods/mappo.yaml", "^trace: none", "trace: none\nsettings: {smac: {}}", ["mappo.yaml", "smac", "'smax'"]),
         ("profiles/quick.yaml", "tasks: \\[3m", "tasks: [4m", ["tasks/4m.yaml", "no such file", "3m"]),
         ("profiles/quick.yaml", "seeds: 2", "seeds: 0", ["quick.yaml: seeds: 0", "greater than"]),
-        ("profiles/quick.yaml", "^evaluation_interval: .*", "evaluation_interval: 7", ["interval: 7", "divisors"]),
+        ("profiles/quick.yaml", "^evaluation_interval: .*", "evaluation_interval: 7", ["interval: 7", "evaluations"]),
         ("profiles/quick.yaml", "rollout_steps", "rollout_stepz", ["quick.yaml", "overrides", "rollout_stepz"]),
     ],
 )
@@ -230,3 +231,18 @@ def test_evaluation_alone_does_not_ask_for_another_training(params):
     after = plan.jobs(params, "quick")[0]
     assert before.checkpoints == after.checkpoints and before.metrics == after.metrics
     assert before.evaluation != after.evaluation
+
+
+def test_macas_budgets_are_its_papers():
+    """8M steps, 3M on 25m, 10M on SMACv2's mixes; evaluations every 160k and at the end; updates of 20 x 200 steps."""
+    params = Params(ROOT / "params")
+    counts = {8_000_000: 51, 3_000_000: 20, 10_000_000: 64}
+    protocol = params.load(Protocol, "claims", "maca")
+    jobs = [*plan.jobs(params, "maca"), *plan.jobs(params, "mpe")]
+    assert {job.total_steps for job in jobs} == set(counts)
+    for job in jobs:
+        assert job.total_steps == protocol.steps_of.get(job.task.label, protocol.steps)
+        assert (job.environments, job.learner.rollout_steps) == (20, 200)
+        points = job.evaluation_updates
+        assert len(points) == counts[job.total_steps] and points[1] == 40 and job.evaluation_episodes == 40
+        assert points[-1] * 4_000 == job.total_steps and len(set(points)) == len(points)

@@ -158,8 +158,8 @@ def _buffered(job: "Job", batch: int) -> Iterator[tuple[str, str]]:
 def _of_a_budget(folder: Path, job: "Job") -> Iterator[str]:
     key = f"{folder / 'profiles' / f'{job.profile}.yaml'}: evaluation_interval: {job.evaluation_interval}"
     total, interval, steps = job.total_steps, job.evaluation_interval, job.steps_per_update
-    if total % interval:
-        yield f"{key} does not divide total_steps {total}; allowed: its divisors"
+    if interval > total:
+        yield f"{key} is more than total_steps {total}; allowed: {total} or less"
     if total // interval > MOST_POINTS:
         yield (
             f"{key} asks for over {MOST_POINTS} evaluations in total_steps {total}; allowed: {-(-total // MOST_POINTS)}"

@@ -76,9 +76,11 @@ class Job:
 
     @property
     def evaluation_updates(self) -> tuple[int, ...]:
-        """Updates after which a checkpoint is kept: the first at or past each multiple of the interval, from 0 on."""
-        points = range(0, self.total_steps + 1, self.evaluation_interval)
-        return tuple(-(-point // self.steps_per_update) for point in points)
+        """Updates after which a checkpoint is kept: the first at or past each multiple of the interval, from 0 on, and
+        the last one, where the interval does not divide the steps."""
+        points = [*range(0, self.total_steps, self.evaluation_interval), self.total_steps]
+        updates = [-(-point // self.steps_per_update) for point in points]
+        return (*updates[:-2], *dict.fromkeys(updates[-2:]))
 
     @property
     def updates(self) -> int:
