@@ -26,7 +26,7 @@ def build(study: Study, draw: bool = False) -> str:
     is an empty picture."""
     aggregate.build(study.params, "tiny", study.root)
     tables.build(study.params, "tiny", study.root)
-    for name in untrained.NAMES:
+    for name in untrained.names(study.params, "tiny"):
         grid = Grid(name, f"About {name}", ("a", "b"), (("x|y", Text("2", mark="r")),), ("A note.",), {"r": "why"}, 1)
         grid.write(study.root / "artifacts" / "tiny" / "tables")
     if draw:

@@ -9,7 +9,7 @@ import pytest
 from gpae.config import Learner, Network, Params, PolicyGradientMethod, ValueLearner
 from gpae.environments.registry import make
 from gpae.environments.smax import scenarios as smax
-from gpae.results import hyperparameters, scenarios
+from gpae.results import hyperparameters, scenarios, untrained
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
 
@@ -104,3 +104,8 @@ def test_no_pinned_parameter_is_left_out():
         *("label", "algorithm", "families", "estimator", "trace"),
         *("epochs_factor", "environments_divisor", "settings", "task_settings"),
     }
+
+
+def test_asaes_figure_1_is_computed_where_a_profile_has_an_experiment_of_its_paper():
+    profiles = ("paper", "quick", "asae", "tour", "mpe")
+    assert [name for name in profiles if "asae_figure1" in untrained.names(PARAMS, name)] == ["asae", "tour"]

@@ -91,3 +91,21 @@ def test_of_a_sum_of_own_values_each_agents_own_part_is_comas():
         action = np.tile(np.arange(actions), states)[None, None]
         found = np.asarray(coma.counterfactual(values, policy, action)).reshape(states, actions)
         np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_its_td_residual_is_the_same_in_the_mean():
+    """Eq. 9 of the paper: r + gamma V(s', a'^{-i}) - V(s, a^{-i}) with V(s, a^{-i}) = EQ, which is one step of COMA's
+    TD form; its mean over the next step and the others' actions is the marginal advantage. The paper learns by Eq. 1.
+    """
+    for seed, *_, agent, pi, q in studies():
+        game = seen_by(random_game(seed), agent)
+        value = over_own_action(pi, q)  # [S, B]
+        following = np.append((pi.other * value).sum(1), 0.0)  # a'^{-i} drawn; the last is the end
+        chance = np.concatenate([game.transition, 1 - game.transition.sum(-1, keepdims=True)], axis=-1)
+        each = game.reward[..., None], value[:, None, :, None], following
+        spread = [np.broadcast_to(x, chance.shape) for x in each]
+        reward, present, after = (x.reshape(1, -1) for x in spread)
+        done = np.broadcast_to(np.arange(len(following)) == len(q), chance.shape).reshape(1, -1)
+        each = np.asarray(coma.advantage(reward, done, present[:, None], after, game.gamma)).reshape(chance.shape)
+        found = np.einsum("sb,sabt,sabt->sa", pi.other, chance, each)
+        np.testing.assert_allclose(found, exact(pi, q), atol=1e-5)

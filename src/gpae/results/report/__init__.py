@@ -77,7 +77,7 @@ def _page(context: Context) -> dict[str, bytes]:
             notes=[note for note, count in said.items() if count == len(sections)],
             sections=sections,
             films=shown,
-            untrained=[experiments.table_file(context, name) for name in untrained.NAMES],
+            untrained=[experiments.table_file(context, name) for name in untrained.names(params, profile)],
             done=[row for row in rows if row.steps],
             open=[row for row in rows if not row.steps],
             cost=energy.total([step.cost for step in steps]),
