@@ -337,9 +337,8 @@ class Network:
     agent_id: what the critic sees carries a one-hot agent id
     critic_scale: the critic's width over the actor's; critic_layers: where it has not the actor's
     style: `harl`: as the code of HARL and of MACA, LayerNorm after relu and after the GRU instead of before relu, a GRU
-        with torch's parameters, and one first layer for state and joint action in the critic of COMA with Q
-    deviation: of continuous policies, a parameter x an entry: `exponential`, exp(x) from 1, or `sigmoid`, HARL's
-        sigmoid(x) / 2 from 0.37
+        with torch's parameters, one first layer for state and joint action in the critic of COMA with Q, and
+        sigmoid(x) / 2, from x = 1, for the deviation of continuous policies instead of exp(x), from x = 0
     initialisation: of the dense layers: flax's own, or orthogonal with gain sqrt(2), 1 for a critic's last layer and
         0.01 for the policy's
     """
@@ -354,7 +353,6 @@ class Network:
     critic_layers: Count | None = _extra(None)
     style: Literal["gpae", "harl"] = _extra("gpae")
     initialisation: Literal["lecun", "orthogonal"] = _extra("lecun")
-    deviation: Literal["exponential", "sigmoid"] = _extra("exponential")
 
 
 @_frozen

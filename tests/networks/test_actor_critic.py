@@ -50,12 +50,12 @@ def test_mabraxs_critic_is_not_told_the_agent():
     assert {task: network.agent_id for task, network in networks.items()} == {"hopper_3x1": False, "5m_vs_6m": True}
 
 
-@pytest.mark.parametrize(("deviation", "first"), [("exponential", 1.0), ("sigmoid", 0.5 / (1 + np.exp(-1)))])
-def test_the_first_deviation_of_a_continuous_policy(deviation, first):
+@pytest.mark.parametrize(("style", "first"), [("gpae", 1.0), ("harl", 0.5 / (1 + np.exp(-1)))])
+def test_the_first_deviation_of_a_continuous_policy(style, first):
     spec = Spec(
         "pair", ("a", "b"), observation_size=3, state_size=4, actions=Continuous(2), horizon=5, has_winner=False
     )
-    actor = Actor(spec, Network(width=8, layers=1, recurrent=False, deviation=deviation))
+    actor = Actor(spec, Network(width=8, layers=1, recurrent=False, style=style))
     seen = jnp.zeros((2, 1, 0)), jnp.ones((3, 2, 1, 3)), jnp.ones((3, 2, 1, 2), bool), jnp.zeros((3, 1), bool)
     policies, _ = actor.apply(actor.init(jax.random.PRNGKey(0), *seen), *seen)
     np.testing.assert_allclose(np.exp(policies.log_std), first, rtol=1e-5)

@@ -123,9 +123,9 @@ class Actor(nn.Module):
         self.body = Body(network, init, name="Body_0")
         self.last = Linear(size, kernel_init=kernel_init(network, gain=0.01), name="Linear_0")
         if not isinstance(self.spec.actions, Discrete):
-            sigmoid = network.deviation == "sigmoid"
-            x = self.param("log_std", nn.initializers.ones if sigmoid else nn.initializers.zeros, (size,))
-            self.log_std = nn.log_sigmoid(x) - jnp.log(2.0) if sigmoid else x
+            harl = network.style == "harl"
+            x = self.param("log_std", nn.initializers.ones if harl else nn.initializers.zeros, (size,))
+            self.log_std = nn.log_sigmoid(x) - jnp.log(2.0) if harl else x
 
     def enter(self, observation: jax.Array) -> jax.Array:
         """What the GRU is given; observation: [..., O]."""
