@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from gpae.results import evidence, provenance, schema
 from gpae.results.files import leftovers
 
 GROUPS = ("checkpoints", "metrics", "evaluations", "unfinished")  # of artifacts/<profile>/, a folder a job
+_OURS = re.compile(r"seeds-[0-9]+(-[0-9]+)?-[0-9a-f]{8}(\.parquet|\.lock)?")  # Job.block and a hash
 State = Literal["done", "trained", "running", "stopped", "missing", "damaged"]
 
 
@@ -136,8 +138,8 @@ def side_by_side(jobs: list[Job]) -> int:
     return 1 if accelerator else max(1, len(os.sched_getaffinity(0)) // max(job.cores for job in jobs))
 
 
-def stale(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
-    """What no planned job of the profile reads or goes on from, and what killed processes left."""
+def stale(params: Params, profile: str, root: Path = Path("."), method: str | None = None) -> list[Path]:
+    """What no planned job of the profile reads or goes on from, and what killed processes left; of a method alone."""
     jobs = plan.jobs(params, profile)
     wanted = {root / place for job in jobs for place in (job.checkpoints, job.metrics, job.evaluation)}
     for job in jobs:  # what a finished training goes on from is of no more use
@@ -146,7 +148,13 @@ def stale(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     locks = {(root / job.unfinished).with_suffix(".lock") for job in jobs}
     top = root / "artifacts" / profile
     found = [path for group in GROUPS for path in sorted(top.glob(f"{group}/*/*/seeds-*"))]
-    return [path for path in found if path not in wanted | locks] + leftovers(top)
+    stale = [path for path in found if _OURS.fullmatch(path.name) and path not in wanted | locks] + leftovers(top)
+    # a folder may lie elsewhere as a whole; what a link within it leads to is not its own
+    return [path for path in stale if method in (None, *path.relative_to(top).parts[1:2]) and _within(path, top)]
+
+
+def _within(path: Path, top: Path) -> bool:
+    return path.parent.resolve() == top.resolve() / path.parent.relative_to(top)
 
 
 def told(params: Params, profile: str, root: Path = Path(".")) -> tuple[Table, list[str]]:
@@ -200,6 +208,6 @@ def prune(paths: Iterable[Path]) -> list[Path]:
     removed = []
     for path in paths:
         if not _held(path.with_suffix(".lock")):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             removed.append(path)
     return removed

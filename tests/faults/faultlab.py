@@ -155,7 +155,7 @@ class Lab:
 
     def leftovers(self) -> list[Path]:
         """Hidden files and folders of commands that were killed."""
-        return [path for path in self.at("artifacts").rglob(".*") if path.name.rsplit(".", 1)[-1].isdecimal()]
+        return list(self.at("artifacts").rglob(".*.part"))
 
 
 _LIKE: dict[Job, Any] = {}

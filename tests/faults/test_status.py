@@ -1,6 +1,7 @@
 """What `gpae status` and `gpae prune` say of real folders, whole and broken."""
 
 import csv
+import fcntl
 import os
 import shutil
 import signal
@@ -97,18 +98,52 @@ def test_prune_removes_what_nothing_planned_reads_and_nothing_else(whole, tmp_pa
     old = {lab.at(place) for job in lab.jobs for place in (job.checkpoints, job.metrics, job.evaluation)}
     profile = lab.at(f"params/profiles/{PROFILE}.yaml")
     profile.write_text(profile.read_text().replace("epochs: 2", "epochs: 1"))
-    killed, writing = (lab.at(f"artifacts/{PROFILE}/.scores.parquet.{number}") for number in (2**22 + 1, os.getpid()))
+    parts = [f"artifacts/{PROFILE}/.scores.parquet.{number:016x}.part" for number in range(2)]
+    killed, writing = (lab.at(part) for part in parts)
     for path in (killed, writing):
         path.touch()
+    own = lab.at(f"artifacts/{PROFILE}/.notes.2019")  # a user's
+    own.touch()
+    os.utime(own, (0, 0))
     locks = {path for path in lab.at("artifacts").rglob("*.lock")}
     stale = set(status.stale(lab.params, PROFILE, lab.folder))
     assert stale == old | locks  # what was left within the last hour, another machine may still write
     os.utime(killed, (0, 0))
     os.utime(writing, (0, 0))
+    holder = open(writing)
+    fcntl.flock(holder, fcntl.LOCK_EX)
     assert set(status.stale(lab.params, PROFILE, lab.folder)) == old | locks | {killed}
+    assert set(status.stale(lab.params, PROFILE, lab.folder, "mappo")) == old | locks
+    assert status.stale(lab.params, PROFILE, lab.folder, "gpae_on") == []
     command = [sys.executable, "-m", "gpae", "prune", "--profile", PROFILE]
     assert lab.run(*command)[0] == 0 and all(path.exists() for path in stale)
     assert lab.run(*command, "--yes")[0] == 0
-    assert not any(path.exists() for path in stale | {killed}) and writing.exists()
+    assert not any(path.exists() for path in stale | {killed}) and writing.exists() and own.exists()
     kept = {path.name for path in lab.at(f"artifacts/{PROFILE}").glob("*.parquet")}
     assert kept == {"scores.parquet", "summary.parquet", "diagnostics.parquet"}
+
+
+def test_prune_takes_links_away_and_nothing_of_what_they_lead_to(lab, tmp_path):
+    """A job's folder that is a link goes as a link; below a folder that is one, everything is another's."""
+    elsewhere = tmp_path / "elsewhere"
+    name = "seeds-0-00000000"
+    for place in ("job", f"method/3m/{name}"):
+        (elsewhere / place).mkdir(parents=True)
+        (elsewhere / place / "file").touch()
+    top = lab.at(f"artifacts/{PROFILE}/checkpoints")
+    (top / "mappo/3m").mkdir(parents=True)
+    (top / "mappo/3m" / name).symlink_to(elsewhere / "job")
+    (top / "mappo/3m/seeds-of-mine").mkdir()
+    (top / "dae").symlink_to(elsewhere / "method")
+    stale = status.stale(lab.params, PROFILE, lab.folder)
+    assert stale == [top / "mappo/3m" / name]
+    assert status.prune(stale) == stale and not stale[0].is_symlink()
+    assert sorted(path.name for path in elsewhere.rglob("file")) == ["file", "file"]
+
+
+def test_prune_works_where_artifacts_as_a_whole_lie_elsewhere(lab, tmp_path):
+    lab.at("artifacts").symlink_to(tmp_path / "shared")
+    path = tmp_path / f"shared/{PROFILE}/metrics/mappo/3m/seeds-0-00000000.parquet"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert status.prune(status.stale(lab.params, PROFILE, lab.folder)) != [] and not path.exists()

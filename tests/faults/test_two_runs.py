@@ -28,6 +28,23 @@ def test_a_second_training_waits_for_the_first_and_finds_it_done(whole, lab, rec
     record("two processes, train")
 
 
+def test_a_snakemake_of_another_clone_with_the_same_artifacts_is_refused(lab, tmp_path, record):
+    """It would take the first one's finished results for missing, remove them and train again."""
+    other = lab.copy(tmp_path / "other")
+    lab.at("artifacts").mkdir()
+    other.at("artifacts").symlink_to(lab.at("artifacts"))
+    first = lab.start(*lab.command("snakemake"))
+    try:
+        until(lambda: lab.at("logs").exists(), first, 300)  # snakemake makes it for its first job
+        os.killpg(first.pid, signal.SIGSTOP)
+        code, error = other.run(*other.command("snakemake"))
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
+    assert code == 1 and "another snakemake is at it in this folder; wait for its end, or stop it" in error
+    record("two processes, snakemake")
+
+
 @pytest.mark.slow
 def test_a_second_snakemake_is_refused_and_takes_nothing_away(whole, lab, record):
     first = lab.start(*lab.command("snakemake"))

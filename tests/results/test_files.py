@@ -1,5 +1,6 @@
 """A process that dies at any moment of a folder's taking its name leaves nothing half there."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from gpae.results import files
 
 OLD, NEW = {"a/1": "old", "b": "old", "gone": "old"}, {"a/1": "new", "a/2": "new", "b": "new"}
 
@@ -56,6 +59,25 @@ def content(folder: Path) -> dict[str, str] | None:
 def run(step: str, at: int, place: Path) -> int:
     command = [sys.executable, "-c", DYING + STEPS[step], str(at)]
     return subprocess.run(command, cwd=place, timeout=60).returncode
+
+
+def test_processes_of_the_same_number_write_beside_each_other(tmp_path, monkeypatch):
+    """Two containers on one folder: each process may be number 7 of its own."""
+    monkeypatch.setattr(files.os, "getpid", lambda: 7)
+    names = {files._beside(tmp_path / "scores.parquet").name for _ in range(100)}
+    assert len(names) == 100 and all(name.startswith(".scores.parquet.") for name in names)
+
+
+def test_what_is_being_written_is_no_leftover_however_old(tmp_path):
+    with files.whole_folder(tmp_path / "folder"):
+        (part,) = tmp_path.iterdir()
+        os.utime(part, (0, 0))
+        assert files.leftovers(tmp_path) == []
+    dead = tmp_path / files._beside(tmp_path / "folder").name
+    dead.mkdir()
+    assert files.leftovers(tmp_path) == []  # another machine may have begun it
+    os.utime(dead, (0, 0))
+    assert files.leftovers(tmp_path) == [dead]
 
 
 @pytest.mark.parametrize("before", [None, OLD], ids=["empty", "taken"])

@@ -73,7 +73,9 @@ def alone():
     A run that began while another made results would remove these and make them again: it did not know of them when
     it looked for what is missing.
     """
-    LOCKS.append(open(Path(".snakemake", f"{RUN}.lock"), "w"))
+    place = Path("artifacts", PROFILE, f".{RUN}.lock")  # beside what it guards: two clones may share artifacts/
+    place.parent.mkdir(parents=True, exist_ok=True)
+    LOCKS.append(open(place, "w"))
     try:
         fcntl.flock(LOCKS[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

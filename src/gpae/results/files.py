@@ -1,10 +1,14 @@
 """Files and folders that appear under their name when they are whole, and not before.
 
-They are written beside their place under a hidden name and renamed. A kill leaves at most `.<name>.<process>` there,
-which nothing reads and `gpae prune` removes.
+They are written beside their place under a hidden name and renamed. A kill leaves at most `.<name>.<random>.part`
+there, which nothing reads and `gpae prune` removes. The name is random, since processes of two containers may have the
+same number; whoever writes holds a lock on it, which the system takes back however the process ends.
 """
 
+import fcntl
 import os
+import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,6 +19,7 @@ from pathlib import Path
 # folders that are being written: where their files go meanwhile
 _STAGED: ContextVar[dict[Path, Path] | None] = ContextVar("staged", default=None)
 _OTHERS_SECONDS = 3600  # a process of another machine may still write what has changed since
+_PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 
 
 def _staged() -> dict[Path, Path]:
@@ -30,7 +35,42 @@ def _place(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+
+
+@contextmanager
+def _held(beside: Path) -> Iterator[None]:
+    """Shows other processes that what is there is being written; not on a file system without locks."""
+    descriptor = os.open(beside, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _written_now(path: Path) -> bool:
+    """Whether a process holds it, or another machine's may: a network file system need not tell."""
+    try:
+        if time.time() - path.lstat().st_mtime <= _OTHERS_SECONDS:
+            return True
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:  # it has just taken its name
+        return True
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def write_whole(path: Path, content: bytes) -> Path:
@@ -40,9 +80,10 @@ def write_whole(path: Path, content: bytes) -> Path:
     beside = _beside(place)
     try:
         with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            with _held(beside):
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(beside, place)
     except OSError as error:  # a write does not say of which file
         raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
@@ -53,8 +94,7 @@ def write_whole(path: Path, content: bytes) -> Path:
 
 def _take_the_name(beside: Path, folder: Path) -> None:
     """What was there is renamed before it is removed: a kill in between must not leave a part of it."""
-    old = folder.with_name(f".{folder.name}.old.{os.getpid()}")
-    shutil.rmtree(old, ignore_errors=True)
+    old = _beside(folder)
     if folder.exists():
         folder.rename(old)
     beside.rename(folder)
@@ -65,11 +105,11 @@ def _take_the_name(beside: Path, folder: Path) -> None:
 def whole_folder(folder: Path) -> Iterator[None]:
     """What `write_whole` writes into `folder` meanwhile appears at the end, all of it, in place of what was there."""
     beside = _beside(folder)
-    shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     token = _STAGED.set(_staged() | {folder.absolute(): beside})
     try:
-        yield
+        with _held(beside):
+            yield
         _take_the_name(beside, folder)
     finally:
         _STAGED.reset(token)
@@ -79,7 +119,6 @@ def whole_folder(folder: Path) -> Iterator[None]:
 def copy_whole(source: Path, folder: Path) -> None:
     """The folder `source` also under the name `folder`, in place of what was there; files are shared where they can."""
     beside = _beside(folder)
-    shutil.rmtree(beside, ignore_errors=True)
     beside.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copytree(source, beside, copy_function=_link)
@@ -104,10 +143,4 @@ def remove_whole(folder: Path) -> None:
 
 def leftovers(folder: Path) -> list[Path]:
     """What killed processes left under `folder`, and what none still writes."""
-    found = []
-    for path in sorted(folder.rglob(".*")):
-        name, _, process = path.name[1:].rpartition(".")
-        old = name and process.isdecimal() and time.time() - path.stat().st_mtime > _OTHERS_SECONDS
-        if old and not Path("/proc", process).exists():
-            found.append(path)
-    return found
+    return [path for path in sorted(folder.rglob(".*.part")) if _PART.fullmatch(path.name) and not _written_now(path)]
