@@ -91,6 +91,11 @@ def test_dvc_runs_a_changed_method_alone_again(smoke, tmp_path):
     assert set(about["jobs"]) == {job.evaluation.as_posix() for job in tree.jobs("smoke")}
     assert tree.dry_run() == []
     assert "Data and pipelines are up to date." in tree.run("dvc", "repro")
+    # what is recorded of the method are the files of today's parameters alone
+    planned = [job for job in tree.jobs("smoke") if job.method_name == "mappo"]
+    for group, places in (("evaluations", [j.evaluation for j in planned]), ("metrics", [j.metrics for j in planned])):
+        there = (tree.folder / "artifacts/smoke" / group / "mappo").rglob("*.parquet")
+        assert {path.relative_to(tree.folder) for path in there} == set(places)
 
 
 def test_a_clone_has_its_results_without_training(smoke, tmp_path):

@@ -15,3 +15,8 @@ rule frames:
         mem_mb=4000,
     shell:
         "gpae frames --profile {wildcards.profile} &> {log}"
+
+
+rule drawn:
+    input:
+        f"artifacts/{PROFILE}/frames",

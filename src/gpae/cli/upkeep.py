@@ -98,12 +98,15 @@ def status(profile: ProfileOption = None) -> None:
 
 def prune(
     profile: ProfileOption = None,
+    method: Annotated[str | None, typer.Option(help="A name in params/methods; else all of the profile.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove what else is listed only.")] = False,
 ) -> None:
     """List what no planned job reads and what killed processes left; with --yes remove it."""
     from gpae import status
 
-    paths = status.stale(PARAMS, profile_named(profile))
+    if method is not None:
+        PARAMS.method(method)
+    paths = status.stale(PARAMS, profile_named(profile), method=method)
     say_built(status.prune(paths) if yes else paths)
 
 
