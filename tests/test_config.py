@@ -178,6 +178,18 @@ def test_a_mistake_is_told_in_one_line(params, file, old, new, told):
         assert part in message
 
 
+def test_two_methods_of_a_table_do_not_share_a_label(params):
+    """MAPPO is the name of three methods; a row, a curve or a claim of a table must mean one of them."""
+    edit(params, "profiles/quick.yaml", "gpae_on, mappo", "gpae_on, mappo, maca_mappo")
+    with pytest.raises(ConfigError, match="table2.yaml: methods: mappo and maca_mappo are both printed as 'MAPPO'; "):
+        plan.jobs(params, "quick")
+    edit(params, "experiments/table2.yaml", "^methods:", 'labels: {maca_mappo: "MAPPO, MACA\'s"}\nmethods:')
+    assert "maca_mappo" in {job.method_name for job in plan.jobs(params, "quick")}
+    edit(params, "tasks/hopper_3x1.yaml", "label: .*", "label: 3m")
+    with pytest.raises(ConfigError, match="table2.yaml: tasks: hopper_3x1 and 3m are both printed as '3m'; allowed: "):
+        plan.jobs(params, "quick")
+
+
 def test_a_changed_parameter_is_a_new_place_and_a_label_is_not(params):
     def places():
         return {(job.method_name, job.task_name): job.evaluation for job in plan.jobs(params, "quick")}

@@ -246,7 +246,22 @@ def selection(params: Params, profile: str, experiment: str) -> tuple[tuple[str,
         source = params.folder / "profiles" / f"{profile}.yaml"
         raise ConfigError(f"{source}: experiments: no {experiment!r}; there are: {', '.join(budget.experiments)}")
     whole, part = params.experiment(experiment), budget.experiments[experiment]
-    return part.tasks or whole.tasks, part.methods or whole.methods
+    tasks, methods = part.tasks or whole.tasks, part.methods or whole.methods
+    source = params.folder / "experiments" / f"{experiment}.yaml"
+    labels = {name: whole.labels.get(name, params.method(name).label) for name in (*whole.methods, *methods)}
+    _apart(f"{source}: methods", labels, "another label for one of them under labels")
+    labels = {name: params.task(name).label for name in (*whole.tasks, *tasks)}
+    _apart(f"{source}: tasks", labels, "another label for one of them in params/tasks")
+    return tasks, methods
+
+
+def _apart(source: str, labels: dict[str, str], allowed: str) -> None:
+    """Raises ConfigError where a table would print two things by one label, so that a reader takes one for the other
+    and a claim on the label is held against either."""
+    names: dict[str, str] = {}
+    for name, label in labels.items():
+        if names.setdefault(label, name) != name:
+            raise ConfigError(f"{source}: {names[label]} and {name} are both printed as {label!r}; allowed: {allowed}")
 
 
 def blocks(budget: Profile) -> list[tuple[int, ...]]:
