@@ -67,6 +67,15 @@ def test_kubernetes_understands_the_manifests(sender):
     assert not whole(job | {"sepc": {}})
 
 
+def test_pods_are_not_root_and_workers_have_no_token(sender):
+    head = list(yaml.safe_load_all((KUBERNETES / "head.yaml").read_text()))[-1]["spec"]["template"]["spec"]
+    worker = sender.manifest("job.sh", processors=1, megabytes=4000, gpus=1, minutes=60)["spec"]["template"]["spec"]
+    assert worker["automountServiceAccountToken"] is False and "serviceAccountName" not in worker
+    for pod in (head, worker):
+        assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
+        assert pod["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False}
+
+
 def test_a_pod_gets_what_the_rule_asks_for(sender):
     def pod(**changes):
         asked = {"processors": 2, "megabytes": 16000, "gpus": 0, "minutes": 240} | changes

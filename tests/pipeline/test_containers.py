@@ -48,6 +48,20 @@ def test_both_are_filled_by_one_script_from_the_lock():
     assert "cuda12" in PROJECT["optional-dependencies"]
 
 
+def test_the_image_does_not_run_as_root():
+    (user,) = re.findall(r"^USER (\d+):0$", DOCKERFILE, re.MULTILINE)
+    assert int(user) > 0 and f"useradd --uid {user} --gid 0 " in DOCKERFILE
+    assert DOCKERFILE.index("\nRUN ") < DOCKERFILE.index("\nUSER ") < DOCKERFILE.index("\nENTRYPOINT ")
+
+
+def test_what_the_set_up_takes_from_the_network_has_a_known_digest():
+    command = ["make", "-n", "-B", ".uv/bin/uv"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "--require-hashes" in printed and "--only-binary :all:" in printed
+    assert len(set(re.findall(r"--hash=sha256:([0-9a-f]{64})\b", printed))) > 10
+    assert re.search(r'hashlib\.sha256\(wheel\)\.hexdigest\(\) == "[0-9a-f]{64}" or sys\.exit', printed)
+
+
 def test_labels_say_the_same():
     docker = dict(line.split("=", 1) for line in re.findall(r"^LABEL (.*)$", DOCKERFILE, re.MULTILINE))
     apptainer = dict(line.split(" ", 1) for line in section("labels"))
