@@ -85,7 +85,7 @@ def summed(tiling, params, batch, minibatches, samples):
         ("mappo", 4, {}),
         ("gpae_off", 1, {}),  # some of its windows were never written
         ("mappo", 1, {"active_masks": True}),
-        ("mappo", 2, {"chunk_steps": 10}),
+        ("maca_mappo", 2, {"chunk_steps": 10}),  # in HARL's style
     ],
 )
 def test_sums_and_gradients_are_those_of_all_steps(method, minibatches, learner, monkeypatch):

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from gpae import plan
 from gpae.config import Params
+from gpae.environments.smax import find
 from gpae.results.paper import Protocol
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +44,12 @@ def test_analogues_are_what_the_claims_take_for_them():
     same = {name for row, word in said.items() if word == "same" for name in re.findall(r"`(\w+)`", row)}
     assert same == set(PARAMS.experiment("maca_table5").tasks)
     assert PARAMS.load(Protocol, "claims", "maca").analogues == ("smax",)
+
+
+def test_macas_table_4_is_what_the_scenarios_have():
+    rows = re.findall(r"^\| (\w+) \| ([a-z, ]+) \| ([a-z, ]+) \| (\w+) \|$", PAGE, re.MULTILINE)
+    assert {task for task, *_ in rows} == set(PARAMS.experiment("maca_table2").tasks) and len(rows) == 11
+    for task, papers, here, kind in rows:
+        scenario = find(plan.environment(PARAMS, task)["scenario"])
+        assert ", ".join(dict.fromkeys(scenario.mix or scenario.allies)) == here and papers.startswith(here)
+        assert kind == ("heterogeneous" if "," in here else "homogeneous")

@@ -10,7 +10,7 @@ import pytest
 from gpae import plan
 from gpae.config import Network, Params
 from gpae.environments.base import Continuous, Discrete, Spec
-from gpae.networks.actor_critic import Actor, CounterfactualCritic, Joint, ValueCritic
+from gpae.networks.actor_critic import Actor, Body, CounterfactualCritic, Dense, Joint, ValueCritic
 from gpae.networks.policies import Categorical, Gaussian, action_features
 
 SPEC = Spec("pair", ("a", "b"), observation_size=3, state_size=4, actions=Discrete(2), horizon=5, has_winner=False)
@@ -41,6 +41,23 @@ def test_value_critic_tells_agents_apart_only_by_their_id():
     without = values(ValueCritic(SPEC, Network(width=8, layers=2, recurrent=True, agent_id=False)), None)
     assert np.all(with_id[:, 0] != with_id[:, 1])
     np.testing.assert_array_equal(without[:, 0], without[:, 1])
+
+
+@pytest.mark.parametrize("style", ["gpae", "harl"])
+def test_where_layer_norm_stands(style):
+    """Before relu, and none after the GRU; in HARL's style after both: of its first layers, which it begins with."""
+    network = Network(width=8, layers=2, recurrent=True, style=style)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2, 4, 8)), jnp.float32)
+    given = jnp.zeros((2, 4, 8)), x, jnp.zeros((3, 4), bool)
+    features, states = Body(network).init_with_output(jax.random.PRNGKey(0), *given)[0]
+    dense = Dense(network).init_with_output(jax.random.PRNGKey(0), x)[0]
+    if style == "harl":
+        for each in (dense, features):
+            np.testing.assert_allclose(each.mean(-1), 0, atol=1e-5)
+            np.testing.assert_allclose(each.std(-1), 1, atol=1e-2)
+    else:
+        assert (dense >= 0).all()
+        np.testing.assert_array_equal(features, states)
 
 
 def test_mabraxs_critic_is_not_told_the_agent():

@@ -79,3 +79,29 @@ def test_weights_begin_as_those_of_flax():
         np.testing.assert_allclose(matrix @ matrix.T, np.eye(64), atol=1e-5)
     assert abs(float(np.var(params["input"])) * 64 - 1) < 0.1
     assert not np.any(params["input_bias"]) and not np.any(params["recurrent_bias"])
+
+
+def test_torchs_unit_by_its_equations():
+    """r, z = sigmoid(W_i x + b_i + W_h h + b_h), n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h = 0 where it begins."""
+    rng = np.random.default_rng(0)
+    x, begins = rng.normal(size=(5, 2, 3, 4)), rng.random((5, 3)) < 0.3
+    unit, hidden = GRU(6, torch=True), rng.normal(size=(2, 3, 6))
+    made = unit.init(jax.random.PRNGKey(0), hidden, x, begins)["params"]
+    assert {name: leaf.shape for name, leaf in made.items()} == {
+        "input": (3, 4, 6),
+        "input_bias": (3, 6),
+        "recurrent": (3, 6, 6),
+        "recurrent_bias": (3, 6),
+    }
+    whole = np.concatenate(np.swapaxes(made["recurrent"], 1, 2))  # torch's [3 H, H]
+    np.testing.assert_allclose(whole.T @ whole, np.eye(6), atol=1e-6)
+    params = {name: jnp.asarray(rng.normal(size=leaf.shape)) for name, leaf in made.items()}
+    found = unit.apply({"params": params}, *map(jnp.asarray, (hidden, x, begins)))
+    for step in range(5):
+        hidden = np.where(begins[step][:, None], 0.0, hidden)
+        of_x = [x[step] @ params["input"][k] + params["input_bias"][k] for k in range(3)]
+        of_h = [hidden @ params["recurrent"][k] + params["recurrent_bias"][k] for k in range(3)]
+        r, z = (1 / (1 + np.exp(-of_x[k] - of_h[k])) for k in range(2))
+        n = np.tanh(of_x[2] + r * of_h[2])
+        hidden = (1 - z) * n + z * hidden
+        np.testing.assert_allclose(found[step], hidden, rtol=1e-10)
