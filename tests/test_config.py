@@ -224,14 +224,6 @@ def test_what_a_method_does_not_use_of_other_papers_learners_is_not_in_its_name(
     assert after.training_parameters["network"]["critic_scale"] == 2 and after.checkpoints != before.checkpoints
 
 
-@pytest.mark.parametrize("profile", ["quick", "tour"])
-def test_the_results_in_git_are_still_found(profile):
-    """A setting that a method does not use must not give its files other names."""
-    planned = {job.evaluation for job in plan.jobs(Params(ROOT / "params"), profile)}
-    kept = {path.relative_to(ROOT) for path in (ROOT / "artifacts" / profile / "evaluations").rglob("*.parquet")}
-    assert kept and kept <= planned
-
-
 def test_a_profile_may_begin_at_another_seed(params):
     edit(params, "profiles/quick.yaml", "^seeds: .*", "first_seed: 5\nseeds: 5")
     assert list(dict.fromkeys(job.seeds for job in plan.jobs(params, "quick"))) == [(5, 6), (7, 8), (9,)]
