@@ -473,11 +473,13 @@ class Layout:
     quantities: what stands side by side in a cell: `score`, `curve_score` (the learning curve's mean), training
         quantities of the metrics files, `gradient_noise`, which evaluations then measure, or what a training took
         (`gpae.results.costs`)
+    best: the best mean of a task and those that are not significantly below it are in bold, as in MACA's tables
     """
 
     rows: Literal["task", "method", "trace", "eta"] = "task"
     columns: Literal["method", "task", "estimator"] = "method"
     quantities: Annotated[tuple[Name, ...], Field(min_length=1)] = ("score",)
+    best: bool = False
 
 
 @_frozen
@@ -495,6 +497,7 @@ class Experiment:
 
     where: where the papers have it; empty where they do not
     why: what it is for, where the title does not say it
+    remarks: what must be read beside its numbers
     paper: whose protocol its evaluations follow (params/claims/<paper>.yaml), where it has no claims that say so
     labels: method: the name that this table prints, where it is not the method's own
     figures: learning curves by task and by family (Figures 6 and 4), the advantage gap (Figure 1), the distances of the
@@ -508,6 +511,7 @@ class Experiment:
     methods: tuple[Name, ...]
     where: OptionalText = ""
     why: OptionalText = ""
+    remarks: tuple[Text, ...] = ()
     claims: Claims | None = None
     paper: Name = "gpae"
     labels: dict[Name, Text] = Field(default_factory=dict)

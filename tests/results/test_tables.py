@@ -143,7 +143,7 @@ def test_table_6_has_estimators_for_columns_and_a_group_a_task(study):
     assert [line[0] for line in lines[2:] if line[0]] == ["5m_vs_6m", "3m"]
     assert lines[3] == ["", "", "", "paper", "93.7", "35.1", "29.4"]
     at = next(i for i, line in enumerate(lines) if line[0] == "3m") + 2
-    assert lines[at][1:] == ["ST-ISR", "10,000,000", "here", DASH("b"), DASH("b"), "20.0 ± 0.0 (3 seeds)"]
+    assert lines[at][1:] == ["ST-ISR", "10,000,000", "here", DASH("b"), DASH("b"), "20.0 ± 0.0 (3 seeds) <sup>r</sup>"]
 
 
 def test_a_quantity_that_a_method_does_not_report_is_a_dash_of_its_own(study):

@@ -1,7 +1,8 @@
 """An experiment's table as cells: a task, a method, what was measured there and what the paper says."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ NOT_RUN, NOT_SELECTED, NOT_HERE = "not run", "not in this profile", "method not 
 NOT_FOR_IT = "the method cannot run on such tasks"
 NOT_MEASURED = "run, but there is no such quantity"
 SCORE, CURVE = "score", "curve_score"  # at the last evaluation; mean of the learning curve
+SIGNIFICANCE = 0.05
 OF_EVALUATIONS = (SCORE, CURVE, plan.NOISE, *costs.QUANTITIES)  # the others stand in metrics files
 
 
@@ -30,6 +32,9 @@ class Cell:
         curve or a training quantity the means over the training, without IQM; NaN where nothing was measured
     missing: why nothing was measured, empty where it was
     changed: the profile's changes of the paper's learner and network
+    best, best_in_paper: whether its mean, or the paper's, is the best of the task's or not significantly below it,
+        where the layout asks for it
+    reconstructed: what was taken for the method's definition, where its paper leaves it open
     sources: the evaluation Parquets of scores, the metrics Parquets of a training quantity
     """
 
@@ -52,6 +57,9 @@ class Cell:
     paper: Value | None = None
     missing: str = ""
     changed: str = ""
+    best: bool = False
+    best_in_paper: bool = False
+    reconstructed: str = ""
     sources: tuple[str, ...] = ()
 
 
@@ -121,6 +129,8 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Cell
     columns |= {value.method: "" for value in values if value.method not in columns}
     jobs = plan.jobs(params, profile, experiment)
     results = _Results(params, profile, experiment, root)
+    protocol = paper.protocol(params, experiment)
+    reconstructed = protocol.reconstructed
     table = []
     for name in task_names(params, profile, experiment):
         task = params.task(name)
@@ -149,9 +159,35 @@ def read(params: Params, profile: str, experiment: str, root: Path) -> list[Cell
                         planned_seeds=sum(len(job.seeds) for job in planned),
                         paper=claims.get((label, metric)),
                         missing="" if measured else _missing(method, fits, bool(planned), bool(sources)),
+                        reconstructed=reconstructed.get(method, ""),
                         changed=", ".join(f"{key} {value}" for key, value in changed.items()),
                         sources=sources,
                         **measured,
                     )
                 )
-    return table
+    return _with_the_best(table, protocol.seeds or 1) if about.layout.best else table
+
+
+def best(samples: Sequence[statistics.Sample]) -> list[bool]:
+    """Which means are the best or not significantly below it: MACA's two-sample t-test at 0.05 between the maximum and
+    each of the others (its Section 5.2), here Welch's; a sample whose mean is NaN is none."""
+    there = [sample for sample in samples if not math.isnan(sample.mean)]
+    if not there:
+        return [False] * len(samples)
+    top = max(there, key=lambda sample: sample.mean)
+    tests = [statistics.contrast([top, sample], [1, -1]) for sample in samples]
+    return [test.difference == 0 or test.p >= SIGNIFICANCE for test in tests]
+
+
+def _with_the_best(table: list[Cell], runs: int) -> list[Cell]:
+    """runs: the paper's number of seeds."""
+    found = list(table)
+    for place in {(cell.task_name, cell.metric) for cell in table}:
+        row = [number for number, cell in enumerate(table) if (cell.task_name, cell.metric) == place]
+        here = best([statistics.Sample(table[n].mean, table[n].std, table[n].seeds) for n in row])
+        nothing = statistics.Sample(math.nan, math.nan, 0)
+        printed = [table[n].paper for n in row]
+        there = best([statistics.Sample(v.mean, v.std, runs) if v else nothing for v in printed])
+        for number, ours, theirs in zip(row, here, there, strict=True):
+            found[number] = replace(table[number], best=ours, best_in_paper=theirs)
+    return found

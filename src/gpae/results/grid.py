@@ -25,20 +25,23 @@ def tex(text: str) -> str:
 
 
 class Text(NamedTuple):
-    """What stands in a place: words, more of them in small print, and the mark of a remark on it."""
+    """What stands in a place: words, in bold or not, more of them in small print, and the mark of a remark on it."""
 
     text: str
     small: str = ""
     mark: str = ""
+    bold: bool = False
 
     def markdown(self) -> str:
         small, mark = f" ({self.small})" if self.small else "", f" <sup>{self.mark}</sup>" if self.mark else ""
-        return f"{self.text}{small}{mark}".replace("|", r"\|")
+        text = f"**{self.text}**" if self.bold else self.text
+        return f"{text}{small}{mark}".replace("|", r"\|")
 
     def latex(self) -> str:
         small = rf" {{\tiny({tex(self.small)})}}" if self.small else ""
         mark = rf"\textsuperscript{{{tex(self.mark)}}}" if self.mark else ""
-        return f"{tex(self.text)}{small}{mark}"
+        text = rf"\textbf{{{tex(self.text)}}}" if self.bold else tex(self.text)
+        return f"{text}{small}{mark}"
 
 
 def _text(place: str | Text) -> Text:

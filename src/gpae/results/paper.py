@@ -156,8 +156,12 @@ def of_experiment(params: Params, experiment: str) -> tuple[list[Value], Protoco
     return values, params.load(Protocol, "claims", claims.paper)
 
 
+def protocol(params: Params, experiment: str) -> Protocol:
+    """That of the paper whose numbers an experiment rebuilds, or whose protocol it follows."""
+    about = params.experiment(experiment)
+    return params.load(Protocol, "claims", about.claims.paper if about.claims else about.paper)
+
+
 def policy(params: Params, experiment: str) -> Literal["sampled", "greedy"]:
     """Which policy's evaluations the tables, curves and figures of an experiment show: its paper's."""
-    about = params.experiment(experiment)
-    name = about.claims.paper if about.claims else about.paper
-    return params.load(Protocol, "claims", name).policy
+    return protocol(params, experiment).policy

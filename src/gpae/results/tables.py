@@ -6,7 +6,7 @@ A cell that was not measured shows a dash with the mark of its reason; nothing i
 import csv
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from gpae.results.layout import Table
 NOT_IN_PAPER = "no such number in the paper"
 REASONS = (cells.NOT_RUN, cells.NOT_SELECTED, cells.NOT_HERE, NOT_IN_PAPER, cells.NOT_FOR_IT, cells.NOT_MEASURED)
 MARKS = dict(zip(REASONS, "abcdef", strict=True))
+RECONSTRUCTED = "r"
 
 MEANING = {
     "truncation_gap": "truncation gap, the joint distance minus the individual one (Eq. 9)",
@@ -46,11 +47,13 @@ class Entry:
     std: str = ""
     seeds: str = ""
     missing: str = ""
+    mark: str = ""
+    bold: bool = False
 
     def text(self) -> Text:
         if self.missing:
             return Text("—", mark=MARKS[self.missing])
-        return Text(f"{self.mean} ± {self.std}" if self.std else self.mean, self.seeds)
+        return Text(f"{self.mean} ± {self.std}" if self.std else self.mean, self.seeds, self.mark, self.bold)
 
 
 def _number(value: float, like: float, metric: str) -> str:
@@ -73,7 +76,8 @@ def measured(cell: Cell) -> Entry:
     seeds = f"{cell.seeds} seed{'s' * (cell.seeds != 1)}"
     if cell.seeds < cell.planned_seeds:
         seeds = f"{cell.seeds} of {cell.planned_seeds} seeds"
-    return _entry(cell.mean, cell.std, cell.metric, seeds)
+    mark = RECONSTRUCTED if cell.reconstructed else ""
+    return replace(_entry(cell.mean, cell.std, cell.metric, seeds), mark=mark, bold=cell.best)
 
 
 def interquartile(cell: Cell) -> str:
@@ -88,7 +92,7 @@ def printed(cell: Cell) -> Entry:
     """The paper's own number."""
     if cell.paper is None:
         return Entry(missing=NOT_IN_PAPER)
-    return _entry(cell.paper.mean, cell.paper.std, cell.metric, "")
+    return replace(_entry(cell.paper.mean, cell.paper.std, cell.metric, ""), bold=cell.best_in_paper)
 
 
 def policy(params: Params, profile: str, experiment: str) -> str:
@@ -129,6 +133,13 @@ def notes(params: Params, profile: str, experiment: str) -> list[str]:
         families = {params.task(name).family for name in params.experiment(experiment).tasks}
         for family in sorted(families & set(protocol.analogues)):
             said.append(f"{params.family(family).label}'s tasks only resemble the paper's: numbers need not agree.")
+    about, rebuilt = params.experiment(experiment), paper.protocol(params, experiment).reconstructed
+    for why in dict.fromkeys(rebuilt[name] for name in methods if name in rebuilt):
+        labels = [about.labels.get(name, params.method(name).label) for name in methods if rebuilt.get(name) == why]
+        said.append(f"Reconstructed ({RECONSTRUCTED}): {', '.join(labels)}: {why}.")
+    if about.layout.best:
+        said.append("Bold: the best mean of a task, and those that Welch's t-test at 0.05 does not tell from it.")
+    said += [f"{remark}." for remark in about.remarks]
     for family, override in budget.overrides.items():
         for algorithm, learner in (
             ("policy_gradient", ""),
@@ -188,13 +199,15 @@ def grid(params: Params, profile: str, experiment: str, table: Table) -> Grid:
             if in_paper(table):
                 lines.append((*empty, "", "paper", *(printed(cell).text() if cell else "" for cell in places)))
     heads = ([table.group] if table.group else []) + [table.head, "Steps", ""]
+    rebuilt = any(cell.reconstructed and not cell.missing for cell in table.cells)
+    remade = {RECONSTRUCTED: "reconstructed, since the paper leaves the method's definition open"} if rebuilt else {}
     return Grid(
         experiment,
         params.experiment(experiment).title,
         (*heads, *table.columns),
         tuple(lines),
         tuple(notes(params, profile, experiment)),
-        {MARKS[reason]: reason for reason in reasons(table)},
+        {MARKS[reason]: reason for reason in reasons(table)} | remade,
         len(heads),
         frozenset(breaks),
     )

@@ -118,13 +118,13 @@ def _value(cell: Cell, protocol: Protocol, analogue: bool) -> Verdict:
         reason=reason,
         bound=paper.bound(claim),
         repeats="",
-        reconstructed=_reconstructed([cell], protocol),
+        reconstructed=_reconstructed([cell]),
         sources=" ".join(cell.sources),
     )
 
 
-def _reconstructed(of: list[Cell], protocol: Protocol) -> str:
-    return ", ".join(cell.method for cell in of if cell.method_name in protocol.reconstructed)
+def _reconstructed(of: list[Cell]) -> str:
+    return ", ".join(cell.method for cell in of if cell.reconstructed)
 
 
 def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
@@ -163,7 +163,7 @@ def _ordering(cell: Cell, other: Cell, protocol: Protocol) -> Verdict:
         reason=reason,
         bound=paper.bound(better) if paper.bound(better) == paper.bound(worse) else "",
         repeats="",
-        reconstructed=_reconstructed([cell, other], protocol),
+        reconstructed=_reconstructed([cell, other]),
         sources=" ".join((*cell.sources, *other.sources)),
     )
 
