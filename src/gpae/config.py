@@ -115,7 +115,7 @@ class PolicyGradientMethod:
     algorithm: Literal["policy_gradient"]
     families: tuple[Family, ...]
     estimator: Literal["gae", "gpae", "coma", "dae", "local", "counterfactual", "marginal", "sum", "mix", "multilevel"]
-    trace: Literal["dt", "st", "it", "none"]
+    trace: Literal["dt", "st", "it", "none", "uncut"]
     replay_windows: Count
     eta: NotNegative = 1.05
     beta: Fraction = 0.0

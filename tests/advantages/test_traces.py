@@ -48,6 +48,15 @@ def test_individual_truncation_worked_by_hand():
     np.testing.assert_allclose(traces.it(jnp.log(RATIO), LAM), expected, rtol=1e-6)
 
 
+def test_the_own_ratio_without_truncation_worked_by_hand():
+    np.testing.assert_allclose(traces.uncut(jnp.log(RATIO), LAM), LAM * RATIO, rtol=1e-6)
+    # where no agent's ratio is above 1 there is nothing to truncate
+    below = -jnp.abs(jnp.log(RATIO))
+    np.testing.assert_array_equal(traces.uncut(below, LAM), traces.it(below, LAM))
+    # an action that pi never takes
+    assert traces.uncut(jnp.full((1, 1, 1), -jnp.inf), LAM) == 0
+
+
 def test_no_correction_is_lambda():
     np.testing.assert_array_equal(traces.none(jnp.log(RATIO), LAM), np.full((1, 3, 4), LAM))
 
@@ -55,7 +64,7 @@ def test_no_correction_is_lambda():
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0, 1.05, 4.0, np.inf])
 def test_on_policy_every_trace_is_lambda(eta):
     same = jnp.zeros((3, 2, 4))
-    for trace in (traces.st, traces.it):
+    for trace in (traces.st, traces.it, traces.uncut):
         np.testing.assert_array_equal(trace(same, LAM), np.full(same.shape, LAM))
     # Double truncation with eta < 1 shortens the trace on-policy too.
     np.testing.assert_allclose(traces.dt(same, LAM, eta), np.full(same.shape, LAM * min(1, eta)), rtol=1e-6)

@@ -329,6 +329,88 @@ def test_a_gain_is_larger_on_some_tasks(study):
     assert run(study, wide).verdict == "not shown"
 
 
+def on_tasks(study, beats, at_least, **scores):
+    """GPAE (off) against GPAE (on) and MAPPO on three tasks: scores of a task, a method each."""
+    tasks = [HOPPER, ANT, "walker2d_6x1"]
+    rule = {"kind": "above_on", "method": "gpae_off", "others": ["gpae_on", "mappo"], "tasks": tasks}
+    write(study, [rule | {"beats": beats, "at_least": at_least}])
+    methods = ["gpae_off", "gpae_on", "mappo"]
+    measured = {(m, t): around(scores[t][n]) for t in tasks for n, m in enumerate(methods)}
+    return run(study, measured)
+
+
+@pytest.mark.parametrize(
+    ("beats", "at_least", "walker", "value", "expected"),
+    [
+        ("all", 2, (500, 600, 600), 2, "claim holds"),
+        ("all", 3, (500, 600, 600), 2, "claim fails"),
+        ("all", 3, (600, 500, 600.5), 2, "not shown"),
+        ("any", 3, (600, 500, 700), 3, "claim holds"),
+        ("any", 3, (600, 601, 700), 2, "not shown"),
+    ],
+)
+def test_a_count_of_tasks_is_a_sentence_on_some_of_them(study, beats, at_least, walker, value, expected):
+    scores = {HOPPER: (1500, 1300, 1000), ANT: (1500, 1300, 1000), "walker2d_6x1": walker}
+    found = on_tasks(study, beats, at_least, **scores)
+    (part,) = found.parts
+    assert (found.verdict, part.value) == (expected, value)
+    assert part.part.startswith("tasks of 3 on which GPAE (off) is above")
+
+
+def test_a_count_of_tasks_has_the_p_of_the_partial_conjunction(study):
+    """Means 3, 4 and 5 apart of three runs with a deviation of 1. At least two of three: twice the second smallest p, a
+    task's being the larger of its two."""
+    scores = {HOPPER: (103, 100, 50), ANT: (104, 100, 50), "walker2d_6x1": (105, 100, 50)}
+    (part,) = on_tasks(study, "all", 2, **scores).parts
+    alone = stats.ttest_ind(around(104), around(100), equal_var=False).pvalue
+    assert part.p == pytest.approx(2 * alone)
+    (part,) = on_tasks(study, "any", 3, **scores).parts  # the smaller of two, twice; of all three tasks the largest
+    far = stats.ttest_ind(around(103), around(50), equal_var=False).pvalue
+    assert part.p == pytest.approx(2 * far)
+
+
+def test_points_of_score_on_an_analogue_decide_nothing(study):
+    """COMA below 10 percent on StarCraft II's map says nothing of SMAX's, and neither do two that differ by 5 points;
+    which of two is better is a test there too."""
+    low = {"kind": "between", "methods": ["maca_coma"], "tasks": ["25m"], "most": 10}
+    near = {"kind": "within", "methods": ["maca_coma", "maca_mappo"], "tasks": ["25m"], "margin": 5}
+    above = {"kind": "above", "methods": ["maca_mappo"], "others": ["maca_coma"], "tasks": ["25m"]}
+    sentence = {"quotation": "q", "where": "w", "experiments": ["maca_table2"]}
+    folder = study.root / "params" / "claims"
+    for path in folder.glob("*-text.yaml"):
+        path.unlink()
+    rules = {"low": low, "near": near, "above": above}
+    sentences_of = {name: sentence | {"rules": [rule]} for name, rule in rules.items()}
+    sentences_of["both"] = sentence | {"rules": [low, above]}
+    (folder / "maca-text.yaml").write_text(yaml.safe_dump(sentences_of))
+    scores = {"maca_coma": [0, 1, 0], "maca_mappo": [9, 8, 9]}
+    length = {"total_steps": 3_000_000, "evaluation_interval": 1_500_000}
+    study.profile("tiny", ["25m"], list(scores), experiment="maca_table2", **length)
+    for job in study.jobs("tiny"):
+        study.measure(job, lambda s, p, job=job: scores[job.method_name][s])
+    aggregate.build(study.params, "tiny", study.root)
+    found = {it.claim: it for it in claims.text_verdicts(study.params, "tiny", study.root)}
+    verdicts = {claim: it.verdict for claim, it in found.items()}
+    assert verdicts == {"low": "analogue", "near": "analogue", "above": "claim holds", "both": "analogue"}
+    assert found["low"].parts[0].value == pytest.approx(10 / 3)
+    assert found["low"].paper_verdict == "means agree"  # 0.0 ± 0.0 of COMA
+
+
+def test_a_sentence_that_no_rule_can_say_has_its_reason(study):
+    sentence = {"quotation": "q", "where": "w", "experiments": ["table2"], "not_testable": "no measure"}
+    folder = study.root / "params" / "claims"
+    for path in folder.glob("*-text.yaml"):
+        path.unlink()
+    (folder / "gpae-text.yaml").write_text(yaml.safe_dump({"it": sentence}))
+    study.profile("tiny", [HOPPER], ["mappo"])
+    aggregate.build(study.params, "tiny", study.root)
+    found = verdict(study)
+    assert (found.verdict, found.reason, found.parts) == ("not testable", "no measure", ())
+    (folder / "gpae-text.yaml").write_text(yaml.safe_dump({"it": sentence | {"not_testable": ""}}))
+    with pytest.raises(ConfigError, match="it: rules: none of their methods can run on their tasks, or there are none"):
+        verdict(study)
+
+
 def test_spreads_are_compared_by_their_ratio(study):
     rule = {"kind": "wider_spread", "methods": ["gpae_on"], "others": ["mappo"], "tasks": [HOPPER]}
     write(study, [rule])
@@ -425,6 +507,10 @@ def test_asaes_table_supports_its_sentences_but_that_it_ends_above_qmix(of_paper
     better = found["slower_and_better"]
     assert better.paper_verdict == "means disagree" and [part.paper_value for part in better.parts[2:]] == [0, 0]
     without = {claim for claim, one in found.items() if one.paper_verdict == "no numbers"}
+    assert found["best_on_most"].parts[0].paper_value == 5
+    words = {claim for claim, one in found.items() if one.verdict == one.paper_verdict == "not testable"}
+    assert words == {"tactics", "converges", "prey_decreases", "harder_with_agents"}
+    assert all(found[claim].reason and not found[claim].parts for claim in words)
     figures = {"highest_return", "highest_stability", "better_predators", "growing_superiority"}
     assert without == figures | {"more_agents_more_superiority"}
 
@@ -523,7 +609,7 @@ def test_verdicts_are_printed_in_groups_that_are_counted(study):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"kind": "abov"}, "it.rules.0: .*'abov' .*'above', 'between', 'near_zero'"),
+        ({"kind": "abov"}, "it.rules.0: .*'abov' .*'above_on', 'above', 'between', 'near_zero'"),
         (
             ABOVE | {"slak": 3},
             "it.rules.0.above.slak: unknown key, value 3; allowed: kind, methods, others, tasks, quan",

@@ -2,9 +2,10 @@
 
 Each function maps log_ratio[t] = log pi^i(a^i_t | o^i_t) - log mu^i(a^i_t | o^i_t), [T, N, B] (time, agent,
 environment; pi the current policy, mu the one that collected the data), to weights of the same shape and dtype in
-[0, lam], lambda inside ("Generalized Per-Agent Advantage Estimation", section 4.3 and Eq. 8). Ratios are multiplied
-as sums of logs and truncated before the exponential, so nothing overflows; -inf (an action that pi never takes) gives
-weight 0. A finite log_ratio of any size is safe as long as its sum over the agents is finite.
+[0, lam] (`uncut`: from 0 on, without a bound), lambda inside ("Generalized Per-Agent Advantage Estimation", section 4.3
+and Eq. 8). Ratios are multiplied as sums of logs and truncated before the exponential, so nothing overflows; -inf (an
+action that pi never takes) gives weight 0. A finite log_ratio of any size is safe as long as its sum over the agents is
+finite.
 """
 
 import chex
@@ -40,6 +41,13 @@ def it(log_ratio: jax.Array, lam: float) -> jax.Array:
     """Individual truncation (IT-ISR) of the agent's own ratio: c^i = lam min(1, rho^i)."""
     chex.assert_rank(log_ratio, 3)
     return _truncated(log_ratio, lam)
+
+
+def uncut(log_ratio: jax.Array, lam: float) -> jax.Array:
+    """The agent's own ratio, not truncated: c^i = lam rho^i. In no paper; the fifth of the GPAE authors' release
+    (gpae_rnn_smax.py, CORRECTION "true"). It has no bound: infinite in float32 from a log ratio of 89 on."""
+    chex.assert_rank(log_ratio, 3)
+    return lam * jnp.exp(log_ratio)
 
 
 def none(log_ratio: jax.Array, lam: float) -> jax.Array:

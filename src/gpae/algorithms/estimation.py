@@ -19,7 +19,7 @@ from gpae.networks.attention import AttentionCritic
 from gpae.networks.critics import ActionCritic, LocalCritic
 from gpae.networks.q_network import QNetwork
 
-TRACES = {"dt": traces.dt, "st": traces.st, "it": traces.it, "none": traces.none}
+TRACES = {"dt": traces.dt, "st": traces.st, "it": traces.it, "none": traces.none, "uncut": traces.uncut}
 
 
 class Samples(NamedTuple):

@@ -110,6 +110,7 @@ class Measured:
 
     def __init__(self, params: Params, profile: str, root: Path, protocol: paper.Protocol) -> None:
         self.root, self.protocol, self.overrides = root, protocol, params.profile(profile).overrides
+        self.params = params
         self.jobs: dict[tuple[str, str], list[Job]] = {}
         for job in plan.jobs(params, profile):
             self.jobs.setdefault((job.method_name, job.task_name), []).append(job)
@@ -158,6 +159,10 @@ class Measured:
             ),
             sources=tuple(path.as_posix() for path in files if path.as_posix() in self.sources),
         )
+
+    def resembles(self, terms: tuple[Term, ...]) -> bool:
+        """Whether a task of the terms only resembles the paper's."""
+        return any(self.params.task(term.task).family in self.protocol.analogues for term in terms)
 
     def speed(self, benchmark: str, task: str, file: str) -> Speed:
         part = Path(file).stem

@@ -8,7 +8,8 @@ from gpae.results import cells
 from gpae.results.cells import Cell
 
 HEADS = {"task": "Task", "method": "Method", "trace": "Trace weight", "eta": "η"}
-TRACES = {"dt": "DT-ISR", "st": "ST-ISR", "it": "IT-ISR", "none": "No Correction"}  # the paper's names
+# the paper's names, and one for what its release alone has
+TRACES = {"dt": "DT-ISR", "st": "ST-ISR", "it": "IT-ISR", "none": "No Correction", "uncut": "own ratio"}
 UNITS = {
     "win_rate_percent": "win rate (%)",
     "episode_return": "return",

@@ -45,12 +45,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Part:
-    """what: the number in words. It is claimed to lie above `least` and below `most`."""
+    """what: the number in words. It is claimed to lie above `least` and below `most`.
+
+    absolute: these are points of a score, which mean nothing on a task that only resembles the paper's
+    """
 
     what: str
     least: float = -math.inf
     most: float = math.inf
     terms: tuple[Term, ...] = ()
+    absolute: bool = False
 
     @property
     def claimed(self) -> str:
@@ -156,6 +160,46 @@ class Rank(Part):
             return Outcome(missing="no seed tells the methods apart")
         value, low, high, _ = contrast([sample(correlations)], [1.0])
         return Outcome(value, low, high, _of_chance(value, half, len(correlations)))
+
+
+@dataclass(frozen=True)
+class Tally(Part):
+    """On how many tasks a condition holds: all of a task's contrasts (every), or one of them.
+
+    value is the number of tasks on which the means are so. The test of "at least u of n" is the partial conjunction's
+    (Benjamini and Heller 2008): with Bonferroni's bound, (n - u + 1) times the u-th smallest p of the n tasks; a task's
+    own p is the largest of its contrasts', or for one of them the smallest times their number. p is that of the side on
+    which the count lies: at least u tasks, or at least n - u + 1 on which the contrary is so.
+    """
+
+    tasks: tuple[tuple[Contrast, ...], ...] = ()
+    every: bool = True
+
+    def number(self, runs: list[Run]) -> Outcome:
+        rest, found = list(runs), []
+        for parts in self.tasks:
+            outcomes = []
+            for part in parts:
+                outcomes.append((part, part.number(rest[: len(part.terms)])))
+                rest = rest[len(part.terms) :]
+            found.append(outcomes)
+        join = all if self.every else any
+        count = sum(join(part.inside(outcome) for part, outcome in outcomes) for outcomes in found)
+        wanted = math.ceil(self.least)
+        if count >= wanted:
+            sides = [self._together(outcomes, True, self.every) for outcomes in found]
+        else:
+            sides = [self._together(outcomes, False, not self.every) for outcomes in found]
+            wanted = len(found) - wanted + 1
+        tested = any(not math.isnan(outcome.p) for outcomes in found for _, outcome in outcomes)
+        p = min(1.0, sorted(sides)[wanted - 1] * (len(found) - wanted + 1))
+        return Outcome(float(count), p=p if tested else math.nan)
+
+    @staticmethod
+    def _together(outcomes: list[tuple[Contrast, Outcome]], inside: bool, every: bool) -> float:
+        """A task's p; a contrast on the other side, or without a test, is no evidence."""
+        p = [1.0 if math.isnan(it.p) or part.inside(it) != inside else it.p for part, it in outcomes]
+        return max(p) if every else min(1.0, min(p) * len(p))
 
 
 @dataclass(frozen=True)

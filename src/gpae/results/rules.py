@@ -4,6 +4,7 @@ A rule is a list of parts, each a number and what is claimed of it (`parts`); th
 Every rule names methods and tasks of params/. Where `others` cannot run on a task it is left out there.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass as plain
 from itertools import combinations, product
@@ -13,10 +14,10 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from gpae.config import ConfigError, Name, NotNegative, Params, Positive
+from gpae.config import ConfigError, Count, Name, NotNegative, Params, Positive
 from gpae.results import paper
 from gpae.results.evidence import Quantity, Term, benchmarks
-from gpae.results.parts import Contrast, Overhead, Part, Rank, Spread
+from gpae.results.parts import Contrast, Overhead, Part, Rank, Spread, Tally
 
 _frozen = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 Methods = Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -126,7 +127,10 @@ class Between:
             if self.minus is not None:
                 terms.append(Term(-1, self.quantity, method, self.minus))
                 name = f"{name} − {about.task(self.minus)}"
-            yield Contrast(f"{name}: {about.of(self.quantity, method)}", self.least, most, tuple(terms))
+            what = f"{name}: {about.of(self.quantity, method)}"
+            # 0 is on every scale the same
+            absolute = self.quantity.endswith("score") and {self.least, most} - {0.0, math.inf, -math.inf} != set()
+            yield Contrast(what, self.least, most, tuple(terms), absolute)
 
 
 @_frozen
@@ -164,7 +168,7 @@ class Within:
         for task, (first, second) in product(self.tasks, combinations(self.methods, 2)):
             terms = (Term(1, self.quantity, first, task), Term(-1, self.quantity, second, task))
             what = f"{about.task(task)}: {about.of(self.quantity, first)} − {about.of(self.quantity, second)}"
-            yield Contrast(what, -self.margin, self.margin, terms)
+            yield Contrast(what, -self.margin, self.margin, terms, absolute=self.quantity.endswith("score"))
 
 
 @_frozen
@@ -257,7 +261,42 @@ class OverheadAtMost:
                 yield Overhead(what, most=self.percent, benchmark=self.benchmark, task=task, file=file)
 
 
+@_frozen
+class AboveOn:
+    """On at least so many of the tasks the method is above each (beats: all) or at least one (any) of the others.
+
+    slack: how far below it may be, in the quantity's unit: no worse than the others, for more than 0
+    """
+
+    kind: Literal["above_on"]
+    method: Name
+    others: Methods
+    tasks: Tasks
+    at_least: Count
+    beats: Literal["all", "any"] = "all"
+    quantity: Quantity = "score"
+    slack: NotNegative = 0.0
+
+    def parts(self, about: Setting) -> Iterator[Part]:
+        tasks = []
+        for task in self.tasks:
+            others = [other for other in self.others if about.fits(other, task)]
+            own = Term(1, self.quantity, self.method, task)
+            pairs = [(own, Term(-1, self.quantity, other, task)) for other in others]
+            tasks.append(tuple(Contrast("", least=0.0 - self.slack, terms=pair) for pair in pairs))
+        which = "all" if self.beats == "all" else "at least one"
+        names = ", ".join(map(about.method, self.others))
+        worse = f", or no more than {self.slack:g} below," if self.slack else ""
+        yield Tally(
+            f"tasks of {len(tasks)} on which {about.of(self.quantity, self.method)} is above{worse} {which} of {names}",
+            least=self.at_least - 0.5,
+            terms=tuple(term for parts in tasks for part in parts for term in part.terms),
+            tasks=tuple(tasks),
+            every=self.beats == "all",
+        )
+
+
 Rule = Annotated[
-    Above | Between | NearZero | Within | LargerGain | WiderSpread | RisesWith | OverheadAtMost,
+    AboveOn | Above | Between | NearZero | Within | LargerGain | WiderSpread | RisesWith | OverheadAtMost,
     Field(discriminator="kind"),
 ]

@@ -32,10 +32,12 @@ does its table support its sentence? Where it prints no deviations:
 Verdicts of all, before these:
   not run           no evaluation to hold it against; the reason says why
   analogue          a value on a task that only resembles the paper's (params/claims/<paper>.yaml: analogues): the two
-                    numbers stand beside each other and are not compared. Its orderings are tested like any
+                    numbers stand beside each other and are not compared. Its orderings are tested like any. A part of
+                    a sentence that is a number of points of score
   budget too small  fewer steps than the paper's, other learner or network settings, or one seed. What was measured is
                     printed all the same, and decides nothing
   budget too large  more steps than the paper's: as little a test of what it says
+  not testable      a sentence that no rule over the tables can say; the reason says why
 """
 
 import csv
@@ -64,6 +66,7 @@ VERDICTS = (
     "analogue",
     "budget too small",
     "budget too large",
+    "not testable",
     "not run",
 )
 verdicts, text_verdicts = numbers.verdicts, sentences.verdicts

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from gpae.config import ConfigError, Name, OptionalText, Params, Text
 from gpae.results.evidence import Measured, Printed
 from gpae.results.paper import Protocol
-from gpae.results.parts import Contrast, Evidence, Outcome, Part
+from gpae.results.parts import Contrast, Evidence, Outcome, Part, Tally
 from gpae.results.rules import Rule, Setting
 from gpae.results.statistics import holm
 
@@ -22,14 +22,16 @@ class Sentence:
     """where: section of the paper
     reading: how this project takes what the words leave open
     experiments: whose tables print the numbers that it is about
-    rules: all must hold
+    rules: all must hold; none where it is not testable
+    not_testable: why no rule can say it
     """
 
     quotation: Text
     where: Text
     experiments: Annotated[tuple[Name, ...], Field(min_length=1)]
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
     reading: OptionalText = ""
+    not_testable: OptionalText = ""
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,18 @@ def read(params: Params, paper: str) -> dict[str, Sentence]:
 def _judged(parts: list[Part], evidence: Evidence) -> list[tuple[Outcome, float, str]]:
     """(number, Holm's adjusted p, verdict) of each part."""
     found = [part.measure(evidence) for part in parts]
-    decisive = [math.nan if outcome.missing or outcome.shortage else outcome.p for outcome in found]
+    analogue = [isinstance(evidence, Measured) and part.absolute and evidence.resembles(part.terms) for part in parts]
+    undecided = zip(found, analogue, strict=True)
+    decisive = [math.nan if it.missing or it.shortage or alike else it.p for it, alike in undecided]
     judged = []
-    for part, outcome, adjusted in zip(parts, found, holm(decisive), strict=True):
+    for part, outcome, adjusted, alike in zip(parts, found, holm(decisive), analogue, strict=True):
         if outcome.missing:
             verdict = "no numbers" if isinstance(evidence, Printed) else "not run"
+        elif alike:
+            verdict = "analogue"
         elif outcome.shortage:
             verdict = outcome.shortage.verdict
-        elif isinstance(evidence, Printed) and isinstance(part, Contrast) and math.isnan(outcome.p):
+        elif isinstance(evidence, Printed) and isinstance(part, Contrast | Tally) and math.isnan(outcome.p):
             verdict = "means agree" if part.inside(outcome) else "means disagree"
         elif part.holds(outcome):
             verdict = "claim holds"
@@ -104,7 +110,10 @@ def _together(verdicts: set[str]) -> str:
         return verdicts.pop()
     if verdicts == {"claim holds", "means agree"}:
         return "means agree"
-    return "budget too small" if verdicts == {"budget too small", "not run"} else "not shown"
+    for undecided in ("analogue", "budget too small", "budget too large"):
+        if verdicts == {undecided, "not run"}:
+            return undecided
+    return "analogue" if "analogue" in verdicts else "not shown"
 
 
 def _counted(parts: list[Part], verdicts: list[str]) -> str:
@@ -115,13 +124,18 @@ def _counted(parts: list[Part], verdicts: list[str]) -> str:
 
 
 def _verdict(paper: str, claim: str, sentence: Sentence, about: Setting, measured: Measured) -> SentenceVerdict:
+    if sentence.not_testable:
+        said = asdict(sentence) | {"paper": paper, "claim": claim, "reason": sentence.not_testable, "parts": ()}
+        names = {field.name for field in fields(SentenceVerdict)} & set(said)
+        verdict = {"verdict": "not testable", "paper_verdict": "not testable", "paper_reason": ""}
+        return SentenceVerdict(**{name: said[name] for name in names}, **verdict)
     try:
         parts = [part for rule in sentence.rules for part in rule.parts(about)]
         if not parts:
             raise ConfigError("rules: none of their methods can run on their tasks, or there are none; allowed: some")
     except ConfigError as error:
         raise ConfigError(f"{about.params.folder / 'claims' / paper}-text.yaml: {claim}: {error}") from None
-    here, printed = _judged(parts, measured), _judged(parts, Printed(about.params, sentence.experiments))
+    here, printed = (_judged(parts, it) for it in (measured, Printed(about.params, sentence.experiments)))
     rows = [
         PartVerdict(
             part=part.what,
@@ -140,6 +154,8 @@ def _verdict(paper: str, claim: str, sentence: Sentence, about: Setting, measure
         )
         for part, (outcome, adjusted, verdict), (by_paper, _, paper_verdict) in zip(parts, here, printed, strict=True)
     ]
+    rebuilt = sorted({term.method for part in parts for term in part.terms} & set(measured.protocol.reconstructed))
+    rebuilt = f"; reconstructed: {', '.join(map(about.method, rebuilt))}" if rebuilt else ""
     verdicts, by_paper = [row.verdict for row in rows], [row.paper_verdict for row in rows]
     return SentenceVerdict(
         paper=paper,
@@ -148,7 +164,7 @@ def _verdict(paper: str, claim: str, sentence: Sentence, about: Setting, measure
         quotation=sentence.quotation,
         reading=sentence.reading,
         verdict=_together(set(verdicts)),
-        reason=_counted(parts, verdicts),
+        reason=_counted(parts, verdicts) + rebuilt,
         paper_verdict=_together(set(by_paper)),
         paper_reason=_counted(parts, by_paper),
         parts=tuple(rows),

@@ -24,13 +24,14 @@ MEANING = {
     "analogue": "the task only resembles the paper's: the numbers stand side by side, the orderings alone are tested",
     "budget too small": "measured with less than the paper's budget; decides nothing",
     "budget too large": "measured with more than the paper's budget; decides nothing",
+    "not testable": "no rule over the tables can say the sentence",
     "not run": "nothing was measured",
 }
 LOOK = {name: "good" for name in ("consistent", "ordering holds", "claim holds", "means agree")}
 LOOK |= {name: "bad" for name in ("differs", "ordering fails", "claim fails", "means disagree")}
 LOOK |= {"not shown": "open", "analogue": "open", "not run": "none", "no numbers": "none"}
-LOOK |= {"budget too small": "small", "budget too large": "small"}
-UNDECIDED = ("analogue", "budget too small", "budget too large", "not run")
+LOOK |= {"budget too small": "small", "budget too large": "small", "not testable": "none"}
+UNDECIDED = ("analogue", "budget too small", "budget too large", "not testable", "not run")
 KINDS = {"value": "Numbers", "ordering": "Orderings"}
 SENTENCES = "Sentences"
 
