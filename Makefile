@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help setup reproduce evidence verify test test-all test-cluster container image benchmark lint
 
-PROFILE ?= $(shell sed -n "s/^profile: *[\"']\{0,1\}\([^\"' \#]*\).*/\1/p" params/default.yaml)
+PROFILE ?= $(shell sed -n "/^profile:/{s/^profile: *//;s/ *\#.*//;s/ *$$//;s/[\"']//g;p}" params/default.yaml)
 # A name, before any recipe hands it to a shell: what is left of it without the characters of one.
 LEFT := $(if $(filter file default,$(origin PROFILE)),$(PROFILE),$(value PROFILE))
 PROFILE_GIVEN := $(LEFT)
@@ -23,7 +23,7 @@ help: ## this list
 
 setup: $(filter .uv/bin/uv,$(UV)) ## the environment of uv.lock in .venv, with CUDA where there is an NVIDIA GPU
 	$(UV) sync --frozen --quiet $(EXTRA)
-	@mkdir -p .cache && mkdir -p -m 700 .cache/dvc  # DVC itself would make it writable by everybody
+	@install -d -m 700 .cache/dvc  # DVC itself would make it writable by everybody
 
 reproduce: setup ## train, evaluate and report what is missing of a profile [PROFILE=quick]
 	$(SNAKEMAKE)

@@ -62,6 +62,14 @@ def test_what_the_set_up_takes_from_the_network_has_a_known_digest():
     assert re.search(r'hashlib\.sha256\(wheel\)\.hexdigest\(\) == "[0-9a-f]{64}" or sys\.exit', printed)
 
 
+def test_the_cache_of_dvc_lies_in_the_tree_and_is_closed_to_others():
+    """By itself DVC would take /var/tmp/dvc, which everybody may write."""
+    (place,) = re.findall(r"^ *site_cache_dir = (.*)$", (ROOT / ".dvc/config").read_text(), re.MULTILINE)
+    printed = subprocess.run(["make", "-n", "setup"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"install -d -m 700 {place}" in printed
+    assert subprocess.run(["git", "check-ignore", "-q", place], cwd=ROOT).returncode == 0
+
+
 def test_labels_say_the_same():
     docker = dict(line.split("=", 1) for line in re.findall(r"^LABEL (.*)$", DOCKERFILE, re.MULTILINE))
     apptainer = dict(line.split(" ", 1) for line in section("labels"))
