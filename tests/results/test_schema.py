@@ -51,6 +51,11 @@ def test_the_same_content_has_the_same_bytes_whatever_container_it_came_in(tmp_p
     assert first.read_bytes() == second.read_bytes() == third.read_bytes()
 
 
+def test_metadata_may_look_like_a_digest_that_is_not_taken_yet(tmp_path):
+    path = write(episodes(), tmp_path / "e.parquet", EVALUATION, {"a": "0" * 64, "z": "0" * 200})
+    assert read(path, EVALUATION)[1] == {"a": "0" * 64, "z": "0" * 200}
+
+
 def test_metrics_take_any_quantity_and_keep_where_there_was_none(tmp_path):
     keys = CELL | {"seed": [0, 1], "update": 7, "env_steps": 1024}
     path = write(keys | {"entropy": [0.5, np.nan]}, tmp_path / "m.parquet", METRICS, {})

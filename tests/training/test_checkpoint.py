@@ -1,7 +1,9 @@
 """A checkpoint that is damaged or not this job's is refused by name, and left as it is."""
 
 import json
+import os
 import random
+import shutil
 from dataclasses import replace
 
 import jax
@@ -63,10 +65,44 @@ def test_arrays_of_another_checkpoint_are_refused(saved):
     path, job = saved
     other = path.with_name("8")
     checkpoint.save(other, job, TREE | {"a": TREE["a"] + 1})
-    about = (path / "about/metadata").read_bytes()
-    (other / "about/metadata").write_bytes(about)
+    about = json.loads((path / "about/metadata").read_text())
+    (other / "about/metadata").write_text(json.dumps(about | {"update": 8}))
     with pytest.raises(ConfigError, match="8: damaged checkpoint: its arrays are not those that were saved"):
         checkpoint.restore(other, job, shapes(TREE))
+
+
+def test_another_update_of_the_same_job_is_refused(saved):
+    path, job = saved
+    shutil.copytree(path, path.with_name("8"))
+    with pytest.raises(ConfigError, match="8: damaged checkpoint: it is that of update 7; "):
+        checkpoint.restore(path.with_name("8"), job, shapes(TREE))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(saved, value):
+    path, job = saved
+    point = job.unfinished / "points" / "7"
+    checkpoint.save(point, job, TREE | {"a": jnp.full(600, value)})
+    with pytest.raises(ConfigError, match=r"7: damaged checkpoint: \['a'\] has entries that are no numbers"):
+        checkpoint.restore(point, job, shapes(TREE))
+    checkpoint.save(path, job, TREE | {"a": TREE["a"].at[0].set(value)})
+    if np.isinf(value):  # a state may have the best of nothing
+        checkpoint.restore(path, job, shapes(TREE))
+    else:
+        with pytest.raises(ConfigError, match="no numbers"):
+            checkpoint.restore(path, job, shapes(TREE))
+
+
+@pytest.mark.parametrize("name", ["arrays/fifo", "about/metadata", "arrays/folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(saved, name):
+    path, job = saved
+    (path / name).unlink(missing_ok=True)
+    if name.endswith("folder"):
+        (path / name).symlink_to("/dev")
+    else:
+        os.mkfifo(path / name)
+    with pytest.raises(ConfigError, match=f"7: damaged checkpoint: {name} is neither a file nor a folder"):
+        checkpoint.restore(path, job, shapes(TREE))
 
 
 def test_other_parameters_are_refused_with_the_first_difference(saved):

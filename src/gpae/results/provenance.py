@@ -8,6 +8,7 @@ import resource
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,14 +94,21 @@ def _instructions(processor: dict[str, str]) -> str:
     return " ".join([".".join(filter(None, kind)), *sets]) if sets else "unknown"
 
 
+@cache
+def _source() -> tuple[str, bool | None, str]:
+    """Commit, whether it was changed, and digest of code when they were first asked for: before anything is computed,
+    since what is edited later is not what this process runs."""
+    return *commit(Path(__file__)), code()
+
+
 def machine() -> dict[str, Any]:
     """The code, the versions and the machine that this process computes with, as JSON can hold it."""
-    revision, dirty = commit(Path(__file__))
+    revision, dirty, digest = _source()
     device, processor = jax.devices()[0], _processor()
     return {
         "git_commit": revision,
         "git_dirty": dirty,
-        "code": code(),
+        "code": digest,
         "versions": {package: _version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "system": platform.platform(),

@@ -23,6 +23,7 @@ from gpae.results.files import write_whole
 POLICIES = ("sampled", "greedy")
 REMEDY = "remove it and make it again, or take it from git"
 _DIGEST, _ZEROS = b"sha256", b"0" * 64
+_PLACE = _DIGEST + b"\x18\x40"  # Thrift's mark and the length, before 64 bytes; JSON has no such character
 _KEYS = {b"gpae", b"key", b"more", b"ARROW:schema"}
 
 
@@ -211,7 +212,7 @@ def write(
         writer.write_table(table)
         writer.add_key_value_metadata({_DIGEST: _ZEROS})  # in the file alone: pyarrow writes a schema's own twice
     content = sink.getvalue().to_pybytes()
-    return write_whole(path, content.replace(_ZEROS, _digest(content)))
+    return write_whole(path, content.replace(_PLACE + _ZEROS, _PLACE + _digest(content)))
 
 
 def _digest(content: bytes) -> bytes:

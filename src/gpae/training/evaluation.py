@@ -28,18 +28,31 @@ def evaluate(job: Job, with_noise: bool = False) -> None:
     Raises ConfigError where a checkpoint is missing, damaged or not this job's.
     """
     began = time.monotonic()
+    provenance.machine()  # of the code that is about to run, whatever is edited meanwhile
     trainer = Trainer(job)
     points = sorted(set(job.evaluation_updates))
     missing = [update for update in points if not (job.checkpoints / str(update)).is_dir()]
     if missing:
         raise ConfigError(f"{job.checkpoints}: no checkpoint {missing[0]}; make it with: gpae train {job.selector}")
-    like = parameters(trainer)
+    training, like = trained(job), parameters(trainer)
+    _are_the_trainings(job, points, training)
     each = [checkpoint.restore(job.checkpoints / str(update), job, like) for update in points]
     networks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
     episodes = play(trainer, networks["actor"])
     measured = {NOISE: noise(trainer, networks).tolist()} if with_noise else {}
-    metadata = provenance.collect(job, wall_seconds=time.monotonic() - began, training=trained(job), **measured)
+    metadata = provenance.collect(job, wall_seconds=time.monotonic() - began, training=training, **measured)
     schema.write(_columns(job, points, episodes), job.evaluation, schema.evaluation(job.score), metadata)
+
+
+def _are_the_trainings(job: Job, points: list[int], training: dict[str, Any]) -> None:
+    """Raises ConfigError where a checkpoint is of another training of the job than its metrics."""
+    for update in points:
+        path = job.checkpoints / str(update)
+        if checkpoint.read_about(path, job)["digest"] != (training.get("checkpoints") or {}).get(str(update)):
+            raise ConfigError(
+                f"{path}: not the checkpoint that {job.metrics} is of; remove {job.checkpoints} and {job.metrics}"
+                " and train again"
+            )
 
 
 def trained(job: Job) -> dict[str, Any]:

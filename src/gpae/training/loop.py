@@ -2,7 +2,8 @@
 
 A training under way keeps `state/<update>/`, all that it goes on from, and `points/<update>/`, the parameters at each
 evaluation point, in `job.unfinished`. When the last point and the metrics are written they appear under their names and
-the folder goes. A restart goes on from the newest state and ends with the same bits as an unbroken run.
+the folder goes. A restart goes on from the newest state and ends with the same bits as an unbroken run, where it is one
+by the same code on the same kind of machine; other code is refused, another machine recorded.
 """
 
 import fcntl
@@ -22,7 +23,7 @@ import numpy as np
 from gpae.plan import Job
 from gpae.results import provenance, schema
 from gpae.results.files import copy_whole, remove_whole, write_whole
-from gpae.training import checkpoint
+from gpae.training import checkpoint, segments
 from gpae.training.progress import Progress
 from gpae.training.update import Trainer, TrainState
 
@@ -78,6 +79,7 @@ def _point(trainer: Trainer, state: TrainState) -> dict[str, Any]:
 def _train(trainer: Trainer, told: list[int], deadline: float | None, tensorboard: Path | None) -> None:
     job = trainer.job
     states, points = job.unfinished / "state", job.unfinished / "points"
+    made = _segments(job, states)
     resumed = bool(checkpoint.saved_updates(states))
     state, history, seconds = _resume(job, trainer, states)
     saved = time.monotonic()
@@ -90,10 +92,10 @@ def _train(trainer: Trainer, told: list[int], deadline: float | None, tensorboar
             # what it started from is saved already, and saving it again would take it away for a moment
             new = update > started or not resumed
             if at_point and new:
-                checkpoint.save(points / str(update), job, _point(trainer, state))
+                _save_point(job, points / str(update), _point(trainer, state), made)
             stopping = bool(told) or (deadline is not None and now >= deadline)
             if new and ((at_point and update) or stopping or now - saved >= SAVE_SECONDS):
-                _save(job, states, state, history, now - began)
+                _save(job, states, state, history, now - began, made)
                 saved = time.monotonic()
             if update == job.updates:
                 break
@@ -105,8 +107,28 @@ def _train(trainer: Trainer, told: list[int], deadline: float | None, tensorboar
             _refuse_divergence(job, update, metrics)
             history.append(metrics)
             progress.show(update, metrics)
-    _write_metrics(job, history, time.monotonic() - began)
+    _write_metrics(job, history, time.monotonic() - began, made)
     _publish(job)
+
+
+def _segments(job: Job, states: Path) -> list[dict[str, Any]]:
+    """By what the training is computed, so far and from now on; ConfigError where that would be two codes."""
+    done = checkpoint.saved_updates(states)
+    if not done:
+        return segments.first(job)
+    newest = states / str(done[-1])
+    before = checkpoint.read_about(newest, job).get("segments")
+    made = segments.go_on(job, newest, done[-1], before)
+    if len(made) > len(before):
+        differs = provenance.shape(before[-1]).differs(provenance.shape(made[-1]))
+        print(f"{newest}: goes on on another kind of machine, which its metrics say: {differs}", file=sys.stderr)
+    return made
+
+
+def _save_point(job: Job, path: Path, networks: Any, made: list[dict[str, Any]]) -> None:
+    if bad := checkpoint.not_finite(checkpoint.named(networks)):
+        raise Diverged(f"{job.method_name} on {job.task_name}: {bad} is not finite at update {path.name}")
+    checkpoint.save(path, job, networks, made)
 
 
 def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[dict[str, np.ndarray]], float]:
@@ -127,14 +149,23 @@ def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[
     return state, history, float(found["seconds"][0])
 
 
-def _save(job: Job, states: Path, state: TrainState, history: list[dict[str, np.ndarray]], seconds: float) -> None:
+def _save(
+    job: Job,
+    states: Path,
+    state: TrainState,
+    history: list[dict[str, np.ndarray]],
+    seconds: float,
+    made: list[dict[str, Any]],
+) -> None:
     metrics = {name: np.stack([row[name] for row in history]) for name in history[0]} if history else {}
     tree = {"state": state, "metrics": metrics, "seconds": np.array([seconds])}
-    checkpoint.save(states / str(len(history)), job, tree)
+    checkpoint.save(states / str(len(history)), job, tree, made)
     checkpoint.keep_newest(states, KEPT_STATES)
 
 
-def _write_metrics(job: Job, history: list[dict[str, np.ndarray]], seconds: float) -> None:
+def _write_metrics(
+    job: Job, history: list[dict[str, np.ndarray]], seconds: float, made: list[dict[str, Any]]
+) -> None:
     updates, seeds = len(history), len(job.seeds)
     columns = {
         "profile": job.profile,
@@ -145,7 +176,12 @@ def _write_metrics(job: Job, history: list[dict[str, np.ndarray]], seconds: floa
     }
     columns["env_steps"] = columns["update"].astype(np.int64) * job.steps_per_update
     columns |= {name: np.concatenate([row[name] for row in history]) for name in sorted(history[0])}
-    schema.write(columns, job.unfinished_metrics, schema.METRICS, provenance.collect(job, wall_seconds=seconds))
+    points = {str(update): job.unfinished / "points" / str(update) for update in job.evaluation_updates}
+    more = {"checkpoints": {name: checkpoint.read_about(path, job)["digest"] for name, path in points.items()}}
+    if len(made) > 1:
+        more["segments"] = made
+    about = provenance.collect(job, wall_seconds=seconds, **more)
+    schema.write(columns, job.unfinished_metrics, schema.METRICS, about)
 
 
 def _publish(job: Job) -> None:
