@@ -3,7 +3,8 @@
 By other code or on another shape of machine rounding differs, and a training is another draw of the same distribution.
 There the scores of all audited jobs are tested together: under the hypothesis the two runs of a seed can be exchanged,
 so the signs of the differences of their curves' means are free (a sign-flip test, seed by seed). The statistic is the
-mean difference of a job over the root mean square of its differences, absolute, summed over jobs.
+mean difference of a job over the root mean square of its differences, absolute, summed over jobs. Where so few seeds
+are audited that no difference, however large, could be refused, the audit says that it cannot decide.
 """
 
 import itertools
@@ -17,17 +18,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from rich.table import Table
 
 from gpae import plan
 from gpae.config import ConfigError, Params
 from gpae.faults import Fault
-from gpae.plan import Job
-from gpae.results import aggregate, provenance, schema
+from gpae.plan import NOISE, Job
+from gpae.results import aggregate, provenance, schema, validation
 from gpae.results.files import write_whole
 from gpae.results.provenance import Shape
+from gpae.training import segments
 
 LEVEL = 0.05  # below it the scores of another shape or other code are refused
+STANDS, REFUSED, UNDECIDED = 0, 1, 3  # exit codes; 2 is bad input
 _ALL_SIGNS = 12  # seeds up to which every sign is tried
 _DRAWS = 4096
 
@@ -79,36 +83,67 @@ def audit(params: Params, profile: str, count: int, seed: int, root: Path = Path
     chosen = random.Random(seed).sample(jobs, min(count, len(jobs)))
     with tempfile.TemporaryDirectory(prefix="gpae-audit-") as folder:
         scratch = Path(folder)
-        for name in (params.folder, Path(".cache")):
-            if (root / name).exists():
-                (scratch / name.name).symlink_to((root / name).absolute())
+        # no cache of programs: what it holds may be anything, and the results may have been made with that
+        (scratch / params.folder.name).symlink_to((root / params.folder).absolute())
         return [_again(job, root, scratch) for job in chosen]
 
 
 def _again(job: Job, root: Path, scratch: Path) -> Audit:
-    old, about = schema.read(root / job.evaluation, schema.evaluation(job.score))
-    schema.read(root / job.metrics, schema.METRICS)
+    old, about = validation.read(job, root)
+    validation.read_metrics(job, root)
     for step in ("train", "evaluate"):
         print(f"gpae {step} {job.selector}", file=sys.stderr)
         command = [sys.executable, "-m", "gpae", step, *job.selector.split()]
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
         if done.returncode:
             raise Fault(f"gpae {step} {job.selector}: {' '.join(done.stderr.split())[-300:] or done.returncode}")
-    new, now = schema.read(scratch / job.evaluation, schema.evaluation(job.score))
-    made = provenance.shape(about.get("training") or {})
-    files = ((job.metrics, schema.METRICS), (job.evaluation, schema.evaluation(job.score)))
-    differs = [_difference(root / place, scratch / place, kind) for place, kind in files]
+    new, now = validation.read(job, scratch)
+    here = provenance.shape(now["training"])
+    parts = [shape.differs(here) for shape in segments.shapes(about["training"])]
+    parts.append(provenance.shape(about).differs(provenance.shape(now)))
     return Audit(
         job=job,
-        made=made,
-        now=provenance.shape(now["training"]),
-        other_shape=made.differs(provenance.shape(now["training"]))
-        or provenance.shape(about).differs(provenance.shape(now)),
-        other_code=any(then.get("code") != provenance.code() for then in (about, about.get("training") or {})),
-        commit=str(about.get("git_commit", "unknown")),
-        differs=next(filter(None, differs), ""),
+        made=provenance.shape(about["training"]),
+        now=here,
+        other_shape=next(filter(None, parts), ""),
+        other_code=any(then["code"] != provenance.code() for then in (about, about["training"])),
+        commit=about["git_commit"],
+        differs=difference(job, root, scratch),
         apart=_curves(job, new) - _curves(job, old),
     )
+
+
+def difference(job: Job, root: Path, scratch: Path) -> str:
+    """The first number of a job that is not the same in both places; empty where all are.
+
+    Of its metrics, its evaluation, what tables print of the evaluation's metadata, and its checkpoints. Raises
+    ConfigError for a damaged checkpoint.
+    """
+    kind = schema.evaluation(job.score)
+    rows = (_difference(root / place, scratch / place, of) for place, of in _files(job))
+    return next(filter(None, rows), "") or _noise(job, root, scratch, kind) or _checkpoints(job, root, scratch)
+
+
+def _files(job: Job) -> tuple:
+    return (job.metrics, schema.METRICS), (job.evaluation, schema.evaluation(job.score))
+
+
+def _noise(job: Job, root: Path, scratch: Path, kind: pa.Schema) -> str:
+    then, now = (schema.read(place / job.evaluation, kind)[1].get(NOISE) for place in (root, scratch))
+    return f"evaluations: {NOISE}: {then} then, {now} now" if now is not None and then != now else ""
+
+
+def _checkpoints(job: Job, root: Path, scratch: Path) -> str:
+    """By the digests that the metrics keep, and those of the arrays where they are there: a clone has none."""
+    then, now = (schema.read(place / job.metrics, schema.METRICS)[1].get("checkpoints") for place in (root, scratch))
+    from gpae.training import checkpoint
+
+    for update in sorted(set(job.evaluation_updates)):
+        path, right = root / job.checkpoints / str(update), (now or {}).get(str(update))
+        kept = checkpoint.verified_digest(path, job) if path.exists() else right
+        if not (then or {}).get(str(update)) == kept == right:
+            return f"checkpoints: {update}: its arrays"
+    return ""
 
 
 def _difference(path: Path, other: Path, kind) -> str:
@@ -153,24 +188,36 @@ def exchangeable(apart: Sequence[np.ndarray]) -> float:
     return float(np.mean(found >= found[0] - 1e-9))
 
 
-def told(audits: Sequence[Audit]) -> tuple[Table, bool, list[str]]:
-    """A row a job, whether the results stand, and what is to be said of them."""
+def least_p(apart: Sequence[np.ndarray]) -> float:
+    """The least that `exchangeable` can give: where in every job all seeds differ to the same side."""
+    return 2.0 ** (len(apart) - sum(len(values) for values in apart))
+
+
+def told(audits: Sequence[Audit]) -> tuple[Table, int, list[str]]:
+    """A row a job, the exit code (STANDS, REFUSED or UNDECIDED), and what is to be said of the results."""
     shown = ["method", "task", "seeds", "verdict", "made on", "other shape", "commit", "mean score apart"]
     table = Table(*shown)
     for row in _rows(audits)[shown].itertuples(index=False):
         table.add_row(*row)
     wrong = [one for one in audits if one.verdict == "other bits"]
     other = [one.apart for one in audits if one.verdict in ("other shape", "other code")]
-    p = exchangeable(other) if other else 1.0
     lines = [f"{sum(one.verdict == 'same bits' for one in audits)} of {len(audits)} jobs have the same bits"]
     lines += [f"{one.job.selector}: other bits by the same code on the same shape: {one.differs}" for one in wrong]
+    outcome = REFUSED if wrong else STANDS
     if other:
         seeds = sum(len(values) for values in other)
+        what, least = f"{len(other)} jobs, {seeds} seeds by other code or on another shape", least_p(other)
+        p = exchangeable(other)
+        if p < LEVEL:
+            outcome = REFUSED
+        elif least >= LEVEL:
+            outcome = outcome or UNDECIDED
         lines.append(
-            f"{len(other)} jobs, {seeds} seeds by other code or on another shape: "
-            f"p = {p:.3g} that their scores are exchangeable"
+            f"{what}: cannot decide: so few could not give p below {least:.3g}, whatever their scores; audit more jobs"
+            if least >= LEVEL
+            else f"{what}: p = {p:.3g} that their scores are exchangeable"
         )
-    return table, not wrong and p >= LEVEL, lines
+    return table, outcome, lines
 
 
 def write(audits: Sequence[Audit], profile: str, root: Path = Path(".")) -> Path:

@@ -16,7 +16,7 @@ from rich.table import Table
 from gpae import plan
 from gpae.config import ConfigError, DopLearner, Params, ValueLearner
 from gpae.plan import Job
-from gpae.results import evidence, provenance, schema
+from gpae.results import evidence, provenance, validation
 from gpae.results.files import leftovers
 
 GROUPS = ("checkpoints", "metrics", "evaluations", "unfinished")  # of artifacts/<profile>/, a folder a job
@@ -80,15 +80,13 @@ def progress(job: Job, root: Path = Path(".")) -> Progress:
     """How far a job is, by its files; a damaged one is a state of its own."""
     if (root / job.metrics).exists():
         try:
-            about = schema.read(root / job.metrics, schema.METRICS)[1]
+            about = validation.read_metrics(job, root)[1]
             if (root / job.evaluation).exists():
-                schema.read(root / job.evaluation, schema.evaluation(job.score))
+                validation.read(job, root)
         except ConfigError as error:
             return Progress(job, "damaged", 0, problem=str(error))
-        seconds = about.get("wall_seconds")
-        hours = None if seconds is None else seconds / 3600
         state: State = "done" if (root / job.evaluation).exists() else "trained"
-        return Progress(job, state, job.updates, hours, str(provenance.shape(about)))
+        return Progress(job, state, job.updates, about["wall_seconds"] / 3600, str(provenance.shape(about)))
     saved = [int(path.name) for path in (root / job.unfinished / "state").glob("*") if path.name.isdecimal()]
     if (root / job.unfinished_metrics).exists():  # at its end, between two renames
         saved.append(job.updates)

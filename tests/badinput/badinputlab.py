@@ -1,5 +1,6 @@
 """What is wrong in an input, and a command called in this process as the shell would."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -7,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from gpae import cli, runtime
+from gpae.plan import FORMAT, Job
 
 ROOT = Path(__file__).parents[2]
 JUNK = st.one_of(
@@ -38,6 +42,38 @@ def inside(folder: Path) -> Iterator[None]:
         os.chdir(old)
         os.environ.clear()
         os.environ.update(before)
+
+
+def sealed(table: pa.Table, path: Path) -> None:
+    """Any table as a file whose digest is right, as somebody who wants to be believed would make it."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"sha256": "0" * 64})
+    content = sink.getvalue().to_pybytes()
+    place = b"sha256\x18\x40"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.replace(place + b"0" * 64, place + hashlib.sha256(content).hexdigest().encode()))
+
+
+def provenance_of(job: Job) -> dict[str, Any]:
+    """What a file of a job says of where it came from."""
+    return {
+        "format": FORMAT,
+        "training_hash": job.training_hash,
+        "evaluation_hash": job.evaluation_hash,
+        "git_commit": "0123456789abcdef0123456789abcdef01234567",
+        "git_dirty": False,
+        "code": "0123456789abcdef",
+        "versions": {"gpae": "0.1.0", "jax": "0.4.38"},
+        "system": "Linux-6.1-x86_64-with-glibc2.36",
+        "platform": "cpu",
+        "device": "cpu",
+        "processor": "A processor",
+        "cores": job.cores,
+        "wall_seconds": 12.5,
+        "finished": "2026-01-01T00:00:00+00:00",
+    }
 
 
 def call(capsys, *arguments: str) -> tuple[int, str]:

@@ -25,6 +25,7 @@ OPTIONS = {
     "evidence": ("--profile", "--hours", "--part"),
     "merge": ("--profile", "--from"),
     "audit": ("--profile", "--jobs", "--seed"),
+    "check": ("--profile",),
 } | {step: ("--profile",) for step in ("status", "prune", "aggregate", "tables", "plot", "verify", "report", "frames")}
 NEEDED = {
     "render": ("--out", "episode.gif"),

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from badinputlab import ROOT, call, files, inside, refused
+from badinputlab import ROOT, call, files, inside, provenance_of, refused, sealed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,9 +31,9 @@ def right() -> tuple[pd.DataFrame, dict]:
         names=["seed", "evaluation", "policy", "episode"],
     )
     rows = index.to_frame(index=False)
-    rows["env_steps"] = rows["evaluation"] * 512
+    rows["env_steps"] = np.asarray(JOB.evaluation_updates)[rows["evaluation"]] * JOB.steps_per_update
     rows = rows.assign(profile="smoke", task=JOB.task_name, method=JOB.method_name, length=9, won=True)
-    return rows.assign(**{"return": 1.5}), {"evaluation_hash": JOB.evaluation_hash}
+    return rows.assign(**{"return": 2.0}), provenance_of(JOB) | {"training": provenance_of(JOB)}
 
 
 @st.composite
@@ -79,8 +78,7 @@ def folder(tmp_path_factory):
 
 def told(folder, capsys, record, table):
     path = folder / JOB.evaluation
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path)
+    sealed(table, path)
     before = files(folder)
     with inside(folder):
         code, error = call(capsys, "aggregate", "--profile", "smoke")

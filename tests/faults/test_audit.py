@@ -5,13 +5,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
-from faultlab import PROFILE
+from faultlab import PROFILE, _like
 
 from gpae import audit
+from gpae.plan import NOISE
 from gpae.results import provenance, schema
+from gpae.training import checkpoint
 
 
 def audit_of(lab, jobs: int) -> tuple[int, pd.DataFrame]:
@@ -59,12 +62,12 @@ def audited(whole, apart, **changes) -> audit.Audit:
 
 
 def test_other_bits_stand_on_another_shape_or_by_other_code_alone(whole):
-    here = audited(whole, [0.0, 0.1])
-    assert here.verdict == "other bits" and not audit.told([here])[1]
+    here = audited(whole, [0.0, 0.1, 0.2, -0.1, 0.05, -0.2])
+    assert here.verdict == "other bits" and audit.told([here])[1] == audit.REFUSED
     there, then = replace(here, other_shape="cores 2, not 1"), replace(here, other_code=True)
     assert (there.verdict, then.verdict) == ("other shape", "other code")
     for one in (there, then):
-        assert audit.told([one])[1] and "p = 1" in audit.told([one])[2][-1]
+        assert audit.told([one])[1] == audit.STANDS and "p = 1 that" in audit.told([one])[2][-1]
     assert replace(then, differs="").verdict == "same bits"
 
 
@@ -90,8 +93,94 @@ def test_the_code_that_computes_has_a_digest(whole, tmp_path, monkeypatch):
 
 def test_scores_that_are_all_lower_are_refused(whole):
     lower = [audited(whole, [-3.0, -2.0, -4.0], other_shape="device A, not B") for _ in range(4)]
-    _, stands, lines = audit.told(lower)
-    assert not stands and "4 jobs, 12 seeds by other code or on another shape: p = 0.00" in lines[-1]
+    _, outcome, lines = audit.told(lower)
+    assert outcome == audit.REFUSED and "4 jobs, 12 seeds by other code or on another shape: p = 0.00" in lines[-1]
+
+
+def test_too_few_seeds_decide_nothing(whole):
+    """One seed a job can never be refused, nor five in one job: 2^(jobs - seeds) is 1, and 1/16."""
+    forged = [audited(whole, [90.0], other_code=True) for _ in range(9)]
+    five = [audited(whole, [90.0] * 5, other_shape="device A, not B")]
+    for audits, least in ((forged, "1"), (five, "0.0625")):
+        _, outcome, lines = audit.told(audits)
+        assert outcome == audit.UNDECIDED == 3 and f"cannot decide: so few could not give p below {least}," in lines[-1]
+    six = [audited(whole, [90.0] * 6, other_code=True)]
+    assert audit.least_p([six[0].apart]) == audit.exchangeable([six[0].apart]) == 1 / 32
+    assert audit.told(six)[1] == audit.REFUSED
+    assert audit.told([*forged, audited(whole, [0.0])])[1] == audit.REFUSED  # other bits by the same code
+
+
+def test_an_evaluation_that_hides_its_code_is_not_audited(whole, tmp_path):
+    """Forged to be always won, as its returns say, without the digest of the code that made it."""
+    lab = whole.copy(tmp_path / "lab")
+    for job in lab.jobs:
+        rows, about = schema.read(lab.at(job.evaluation), schema.EVALUATION)
+        rows = rows.assign(won=True, **{"return": 2.0})
+        del about["code"]
+        schema.write(rows, lab.at(job.evaluation), schema.EVALUATION, about)
+    code, error = lab.run(sys.executable, "-m", "gpae", "audit", "--profile", PROFILE, "--jobs", "2")
+    assert code == 2 and error.endswith("metadata code: missing; allowed: the digest of the code\n")
+
+
+def test_every_number_that_is_printed_is_compared(whole, tmp_path):
+    lab, job = whole.copy(tmp_path / "lab"), whole.job
+    assert audit.difference(job, lab.folder, whole.folder) == ""
+    for place, kind, noise in ((lab, schema.EVALUATION, 0.25), (whole.copy(tmp_path / "now"), schema.EVALUATION, 0.5)):
+        rows, about = schema.read(place.at(job.evaluation), kind)
+        schema.write(rows, place.at(job.evaluation), kind, about | {NOISE: [[noise]] * 5})
+    told = audit.difference(job, lab.folder, tmp_path / "now")
+    assert told.startswith("evaluations: gradient_noise: [[0.25], ") and told.endswith("[0.5]] now")
+
+
+def test_every_checkpoint_is_compared(whole, tmp_path):
+    """Arrays that were exchanged, with their digest; arrays that are not there, by the digest that the metrics keep."""
+    lab, job = whole.copy(tmp_path / "lab"), whole.job
+    update = job.evaluation_updates[2]
+    path = lab.at(job.checkpoints) / str(update)
+    tree = checkpoint.restore(path, job, _like(job))
+    checkpoint.save(path, job, jax.tree.map(lambda leaf: leaf + (leaf.size > 3), tree))
+    assert audit.difference(job, lab.folder, whole.folder) == f"checkpoints: {update}: its arrays"
+    shutil.rmtree(lab.at(job.checkpoints))
+    assert audit.difference(job, lab.folder, whole.folder) == ""
+    rows, about = schema.read(lab.at(job.metrics), schema.METRICS)
+    about["checkpoints"][str(update)] = "0" * 64
+    schema.write(rows, lab.at(job.metrics), schema.METRICS, about)
+    assert audit.difference(job, lab.folder, whole.folder) == f"checkpoints: {update}: its arrays"
+
+
+@pytest.mark.slow
+def test_programs_exchanged_in_the_cache_are_found(whole, tmp_path):
+    """A cache in which the programs are those of another discount makes other results, and audits them as its own."""
+    lab = whole.copy(tmp_path / "lab")
+    lab.at(".cache").unlink()
+    job, cache = lab.job, lab.at(".cache/jax")
+
+    def trained() -> dict[str, Path]:
+        """The programs that a training adds to the cache, by name."""
+        before = set(cache.glob("*-cache"))
+        for place in (lab.job.checkpoints, lab.job.metrics, lab.job.evaluation):
+            path = lab.at(place)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        lab.do("train")
+        return {path.name.split("-")[0]: path for path in set(cache.glob("*-cache")) - before}
+
+    right = trained()
+    profile = lab.at(f"params/profiles/{PROFILE}.yaml")
+    text = profile.read_text()
+    profile.write_text(text.replace("epochs: 2", "epochs: 2\n        gamma: 0.5"))
+    other = trained()
+    profile.write_text(text)
+    exchanged = [name for name in other if name in right]
+    for name in exchanged:
+        shutil.copy(other[name], right[name])
+    assert exchanged and trained() == {}
+    assert not schema.read(lab.at(job.metrics), schema.METRICS)[0].equals(
+        schema.read(whole.at(job.metrics), schema.METRICS)[0]
+    )
+    lab.do("evaluate")
+    lab.at(lab.jobs[1].metrics).unlink()
+    code, found = audit_of(lab, 1)
+    assert code == audit.REFUSED and found["verdict"].tolist() == ["other bits"]
 
 
 def test_the_test_refuses_no_more_than_its_level():

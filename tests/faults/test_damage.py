@@ -4,6 +4,7 @@ import random
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from faultlab import ROOT, Lab, _like
 
@@ -78,9 +79,10 @@ def test_committed_results_are_read():
     for group in ("metrics", "evaluations"):
         for path in ROOT.glob(f"artifacts/*/{group}/*/*/*.parquet"):
             kind = schema.METRICS if group == "metrics" else schema.evaluation(params_score(params, path))
-            frame, about = schema.read(path, kind)
-            assert len(frame)
-            there[path] = about.get("format", 2)
+            if b"sha256" in pq.read_metadata(path).metadata:  # else older than digests, and of no job
+                frame, about = schema.read(path, kind)
+                assert len(frame)
+                there[path] = about.get("format", 2)
     assert there
     assert {path for path, made_by in there.items() if made_by == plan.FORMAT} == wanted & there.keys()
 

@@ -1,4 +1,4 @@
-"""A training that goes on elsewhere: never by other code, and by another kind of machine only so that its files say so."""
+"""A training that goes on elsewhere: never by other code, and on another kind of machine so that its files say so."""
 
 import json
 import shutil

@@ -13,7 +13,7 @@ import yaml
 from gpae import plan
 from gpae.config import Params
 from gpae.plan import Job
-from gpae.results import schema
+from gpae.results import provenance, schema
 
 PARAMS = Path(__file__).parents[2] / "params"
 EPISODES = 10
@@ -26,6 +26,7 @@ class Study:
         self.root = root
         shutil.copytree(PARAMS, root / "params")
         self.params = Params(root / "params")
+        self.trainings: dict[Path, dict] = {}
 
     def profile(
         self, name: str, tasks: list[str], methods: list[str], experiment: str = "table2", **changes: object
@@ -78,12 +79,13 @@ class Study:
             "env_steps": steps,
             "policy": policy,
             "episode": episode,
-            "return": value if not wins else value / job.evaluation_episodes,
+            "return": value if not wins else np.where(episode < value, 2.0, 0.5),
             "length": 20,
             "won": episode < value if wins else None,
         }
-        origin = _origin(job) | {"training": {"wall_seconds": 3600.0}} | (about or {})
-        return schema.write(columns, self.root / job.evaluation, schema.EVALUATION, origin)
+        about = about or {}
+        about = origin(job) | about | {"training": self._training(job, about.get("training"))}
+        return schema.write(columns, self.root / job.evaluation, schema.EVALUATION, about)
 
     def watch(self, job: Job, about: dict | None = None, **quantities: Callable[[int, int], float]) -> Path:
         """Writes the job's metrics: quantities are functions of seed and update."""
@@ -98,16 +100,25 @@ class Study:
             "env_steps": update * job.steps_per_update,
         }
         columns |= {name: np.array([of(s, u) for s, u in rows], float) for name, of in quantities.items()}
-        return schema.write(columns, self.root / job.metrics, schema.METRICS, _origin(job) | (about or {}))
+        return schema.write(columns, self.root / job.metrics, schema.METRICS, self._training(job, about))
+
+    def _training(self, job: Job, about: dict | None) -> dict:
+        """What a job's two files say of its training."""
+        known = self.trainings.get(job.metrics, origin(job) | {"wall_seconds": 3600.0})
+        self.trainings[job.metrics] = known | (about or {})
+        return self.trainings[job.metrics]
 
 
-def _origin(job: Job) -> dict:
+def origin(job: Job) -> dict:
+    """What a file says of where it came from."""
     return {
+        "format": plan.FORMAT,
+        "code": "0123456789abcdef",
         "git_commit": "0123456789abcdef0123456789abcdef01234567",
         "git_dirty": False,
         "evaluation_hash": job.evaluation_hash,
         "training_hash": job.training_hash,
-        "versions": {"gpae": "0.1.0", "jax": "0.4.38"},
+        "versions": dict.fromkeys(provenance.PACKAGES, "1.0") | {"gpae": "0.1.0", "jax": "0.4.38"},
         "python": "3.11.9",
         "system": "Linux",
         "platform": "cpu",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from study import origin
 
 from gpae import status
 from gpae.config import ConfigError
@@ -30,7 +31,7 @@ def found(study):
         caught = np.where(point == 2, 0.5 + 0.5 * (episode % 2), 0.5)
         columns = {"profile": "tiny", "task": TASK, "method": METHOD, "seed": seed, "evaluation": point}
         columns |= {"env_steps": steps, "policy": policy, "episode": episode, "return": 1.0, "length": 150, "won": None}
-        about = {"evaluation_hash": job.evaluation_hash}
+        about = origin(job) | {"training": schema.read(study.root / job.metrics, schema.METRICS)[1]}
         schema.write(columns | {"captured": caught}, study.root / job.evaluation, schema.PURSUIT, about)
     aggregate.build(study.params, "tiny", study.root)
     return study

@@ -1,5 +1,7 @@
 """The results' Parquet files: what is written comes back, and nothing else is taken."""
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +11,16 @@ from gpae.config import ConfigError
 from gpae.results.schema import EVALUATION, METRICS, SCORES, read, write
 
 CELL = {"profile": "quick", "task": "3m", "method": "mappo"}
+
+
+def sealed(table, path):
+    """Any table as a file whose digest is right, as somebody who wants to be believed would make it."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"sha256": "0" * 64})
+    content = sink.getvalue().to_pybytes()
+    path.write_bytes(content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode()))
 
 
 def episodes(**changes):
@@ -106,12 +118,33 @@ def test_files_that_gpae_did_not_write_so_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="no columns score, episodes, source and unknown columns episode, return"):
         read(path, SCORES)
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata(None), path)
+    pq.write_table(table, path)
+    with pytest.raises(ConfigError, match="no digest of its bytes"):
+        read(path, EVALUATION)
+    sealed(table.replace_schema_metadata(None), path)
     with pytest.raises(ConfigError, match="no metadata under the key 'gpae'"):
         read(path, EVALUATION)
-    pq.write_table(table.set_column(table.column_names.index("seed"), "seed", table["seed"].cast(pa.int64())), path)
+    sealed(table.set_column(table.column_names.index("seed"), "seed", table["seed"].cast(pa.int64())), path)
     with pytest.raises(ConfigError, match="column seed: type int64; allowed: int32"):
         read(path, EVALUATION)
+
+
+NO_METADATA = ["[" * 100_000, '{"a": NaN}', "[]", "3", '{"a": 1', "null", '{"a":' * 5000 + "1" + "}" * 5000]
+
+
+@pytest.mark.parametrize("about", NO_METADATA)
+def test_metadata_that_is_none_is_refused(tmp_path, about):
+    path = write(episodes(), tmp_path / "e.parquet", EVALUATION, {})
+    table = pq.read_table(path)
+    sealed(table.replace_schema_metadata({"gpae": about, "key": "seed"}), path)
+    with pytest.raises(ConfigError, match="no metadata under the key 'gpae'"):
+        read(path, EVALUATION)
+
+
+def test_a_number_that_is_none_is_not_written_into_metadata(tmp_path):
+    with pytest.raises(ConfigError, match="metadata: a value is not a number"):
+        write(episodes(), tmp_path / "e.parquet", EVALUATION, {"noise": [np.nan]})
+    assert not list(tmp_path.iterdir())
 
 
 def test_damage_anywhere_is_seen(tmp_path):

@@ -32,6 +32,7 @@ for command in (
     steps.plot,
     steps.verify,
     steps.report,
+    steps.check,
 ):
     app.command()(command)
 

@@ -155,3 +155,12 @@ def report(profile: ProfileOption = None) -> None:
     from gpae.results import report
 
     say_built(report.build(PARAMS, profile_named(profile)))
+
+
+def check(profile: ProfileOption = None) -> None:
+    """Hold every file and checkpoint against the manifest; exit code 1 where one is not as it says."""
+    from gpae.results.report.check import check
+
+    wrong, lines = check(PARAMS, profile_named(profile))
+    print(*wrong, *lines, sep="\n")
+    raise typer.Exit(1 if wrong else 0)

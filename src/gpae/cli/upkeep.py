@@ -116,14 +116,17 @@ def audit(
     seed: Annotated[int, typer.Option(help="Which: another seed draws others.")] = 0,
     write: Annotated[bool, typer.Option("--write", help="Keep the table in artifacts/<profile>/audit.csv.")] = False,
 ) -> None:
-    """Run finished jobs again beside their results: the same bits on the same machine, or scores like them."""
+    """Run finished jobs again beside their results: the same bits on the same machine, or scores like them.
+
+    Exit code 1 where they do not stand, 3 where so few seeds by other code or on another machine cannot decide.
+    """
     from gpae import audit
 
     name = profile_named(profile)
     found = audit.audit(PARAMS, name, jobs, seed)
-    table, stands, lines = audit.told(found)
+    table, outcome, lines = audit.told(found)
     Console().print(table)
     print(*lines, sep="\n")
     if write:
         say_built([audit.write(found, name)])
-    raise typer.Exit(0 if stands else 1)
+    raise typer.Exit(outcome)

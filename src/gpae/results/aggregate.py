@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gpae import plan
 from gpae.config import ConfigError, Params
 from gpae.plan import NOISE, Job
-from gpae.results import schema, statistics
+from gpae.results import schema, statistics, validation
+from gpae.results.files import write_whole
 
 _KEY = ["task", "method"]
 
@@ -24,39 +26,6 @@ def summary_path(profile: str) -> Path:
 
 def diagnostics_path(profile: str) -> Path:
     return Path("artifacts", profile, "diagnostics.parquet")
-
-
-def _of_job(job: Job, rows: pd.DataFrame, path: Path) -> None:
-    """Raises ConfigError where a file's rows are not of this job's task, method and seeds."""
-    wanted = {"profile": job.profile, "task": job.task_name, "method": job.method_name}
-    for column, value in wanted.items():
-        if other := sorted(set(rows[column]) - {value}):
-            raise ConfigError(f"{path}: column {column}: value {other[0]}; allowed: {value}")
-    if sorted(set(rows["seed"])) != sorted(job.seeds):
-        raise ConfigError(f"{path}: column seed: values {sorted(set(rows['seed']))}; allowed: {list(job.seeds)}")
-
-
-def _evaluation(job: Job, root: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A job's episodes and their provenance; raises ConfigError where the file is not this job's, or not whole."""
-    path = root / job.evaluation
-    rows, about = schema.read(path, schema.evaluation(job.score))
-    if about.get("evaluation_hash") != job.evaluation_hash:
-        raise ConfigError(
-            f"{path}: made from parameters {about.get('evaluation_hash')}; allowed: the plan's {job.evaluation_hash}"
-        )
-    _of_job(job, rows, path)
-    episodes = rows.groupby(["seed", "evaluation", "policy"]).size()
-    points = rows["evaluation"].nunique()
-    if len(episodes) != len(job.seeds) * points * len(job.policies) or set(episodes) != {job.evaluation_episodes}:
-        raise ConfigError(
-            f"{path}: not whole; allowed: {job.evaluation_episodes} episodes for every seed, evaluation and policy"
-        )
-    last = rows.loc[rows["evaluation"] == rows["evaluation"].max(), "env_steps"].min()
-    if last < job.total_steps:
-        raise ConfigError(f"{path}: column env_steps: ends at {last}; allowed: {job.total_steps} and above")
-    if job.score == "win_rate_percent" and rows["won"].isna().any():
-        raise ConfigError(f"{path}: column won: missing values; allowed: true, false, as {job.task_name} has a winner")
-    return rows, about
 
 
 def score_of(job: Job, rows: pd.DataFrame) -> pd.Series:
@@ -85,21 +54,7 @@ def _summary(scores: pd.DataFrame) -> pd.DataFrame:
             .assign(profile=profile, **dict(zip(_KEY, cell, strict=True)), seeds=found.seeds)
             .assign(mean=found.mean, std=found.std, sem=found.sem, iqm=iqm.point, low=iqm.low, high=iqm.high)
         )
-    return pd.concat(parts) if parts else pd.DataFrame({name: [] for name in schema.SUMMARY.names})
-
-
-def _metrics(job: Job, root: Path) -> pd.DataFrame:
-    """A job's updates; raises ConfigError where the file is not this job's, or not whole."""
-    path = root / job.metrics
-    rows, about = schema.read(path, schema.METRICS)
-    if about.get("training_hash") != job.training_hash:
-        raise ConfigError(
-            f"{path}: made from parameters {about.get('training_hash')}; allowed: the plan's {job.training_hash}"
-        )
-    _of_job(job, rows, path)
-    if len(rows) != len(job.seeds) * job.updates or rows["update"].max() != job.updates:
-        raise ConfigError(f"{path}: not whole; allowed: updates 1 to {job.updates} of every seed")
-    return rows
+    return pd.concat(parts) if parts else _nothing(schema.SUMMARY)
 
 
 def _diagnostics(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,10 +78,6 @@ def _diagnostics(job: Job, rows: pd.DataFrame) -> pd.DataFrame:
 def _noise(job: Job, measured: list[list[float]]) -> pd.DataFrame:
     """DIAGNOSTICS' rows of the gradient's noise at each point but the first; measured: [point, seed]."""
     points, values = sorted(set(job.evaluation_updates)), np.asarray(measured, float)
-    if values.shape != (len(points), len(job.seeds)):
-        raise ConfigError(
-            f"{job.evaluation}: metadata {NOISE}: of shape {list(values.shape)}; allowed: a number a point and seed"
-        )
     point, seed = (axis.ravel() for axis in np.indices(values[1:].shape))
     return pd.DataFrame(
         {
@@ -146,29 +97,34 @@ def _noise(job: Job, measured: list[list[float]]) -> pd.DataFrame:
 def build(params: Params, profile: str, root: Path = Path(".")) -> list[Path]:
     """Writes the profile's scores.parquet, summary.parquet and diagnostics.parquet from what there is of its jobs.
 
-    The provenance of every evaluation goes into the scores' metadata, {"jobs": {path: provenance}}.
-    Raises ConfigError where a planned evaluation or metrics file is damaged, of other parameters, or not whole.
+    The provenance of every evaluation goes into the scores' metadata, {"jobs": {path: provenance}}. Raises ConfigError,
+    before any of the three is replaced, where a planned evaluation or metrics file is not what its job makes.
     """
-    trained = [job for job in plan.jobs(params, profile) if (root / job.metrics).exists()]
-    updates = [_diagnostics(job, _metrics(job, root)) for job in trained]
-    found = [job for job in plan.jobs(params, profile) if (root / job.evaluation).exists()]
-    parts, jobs = [], {}
-    for job in found:
-        rows, jobs[job.evaluation.as_posix()] = _evaluation(job, root)
-        parts.append(_scores(job, rows))
-        if NOISE in jobs[job.evaluation.as_posix()]:
-            updates.append(_noise(job, jobs[job.evaluation.as_posix()][NOISE]))
-    scores = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in schema.SCORES.names})
-    return [
-        schema.write(scores, root / scores_path(profile), schema.SCORES, {"jobs": jobs}),
-        schema.write(_summary(scores), root / summary_path(profile), schema.SUMMARY, {"jobs": sorted(jobs)}),
-        schema.write(
-            pd.concat(updates) if updates else pd.DataFrame({name: [] for name in schema.DIAGNOSTICS.names}),
-            root / diagnostics_path(profile),
-            schema.DIAGNOSTICS,
-            {"jobs": sorted(job.metrics.as_posix() for job in trained)},
-        ),
-    ]
+    jobs = plan.jobs(params, profile)
+    trained = [job for job in jobs if (root / job.metrics).exists()]
+    updates = [_diagnostics(job, validation.read_metrics(job, root)[0]) for job in trained]
+    parts, origins = [], {}
+    for job in jobs:
+        if (root / job.evaluation).exists():
+            rows, about = validation.read(job, root)
+            origins[job.evaluation.as_posix()] = about
+            parts.append(_scores(job, rows))
+            if NOISE in about:
+                updates.append(_noise(job, about[NOISE]))
+    scores = pd.concat(parts) if parts else _nothing(schema.SCORES)
+    diagnostics = pd.concat(updates) if updates else _nothing(schema.DIAGNOSTICS)
+    sources = sorted(job.metrics.as_posix() for job in trained)
+    made = (
+        (scores, root / scores_path(profile), schema.SCORES, {"jobs": origins}),
+        (_summary(scores), root / summary_path(profile), schema.SUMMARY, {"jobs": sorted(origins)}),
+        (diagnostics, root / diagnostics_path(profile), schema.DIAGNOSTICS, {"jobs": sources}),
+    )
+    contents = [(path, schema.encode(rows, path, kind, about)) for rows, path, kind, about in made]
+    return [write_whole(path, content) for path, content in contents]
+
+
+def _nothing(kind: pa.Schema) -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in kind.names})
 
 
 def _planned(params: Params, profile: str, sources: Any, path: Path) -> None:

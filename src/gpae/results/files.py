@@ -5,16 +5,20 @@ there, which nothing reads and `gpae prune` removes. The name is random, since p
 same number; whoever writes holds a lock on it, which the system takes back however the process ends.
 """
 
+import errno
 import fcntl
 import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+
+from gpae.config import ConfigError
 
 # folders that are being written: where their files go meanwhile
 _STAGED: ContextVar[dict[Path, Path] | None] = ContextVar("staged", default=None)
@@ -71,6 +75,30 @@ def _written_now(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def read_regular(path: Path, most: int | None = None, links: bool = True) -> bytes:
+    """The bytes of a file; what is none, a pipe or a device, is neither waited for nor read.
+
+    most: bytes; links: whether `path` may be a link to it
+    Raises ConfigError where it is absent, no file, or longer.
+    """
+    try:
+        place = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
+            raise
+        raise ConfigError(f"{path}: {os.strerror(error.errno)}; allowed: a file") from None
+    about = os.fstat(place)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(place)
+        raise ConfigError(f"{path}: not a file; allowed: a file")
+    with open(place, "rb") as file:
+        if most is not None and about.st_size > most:
+            raise ConfigError(f"{path}: {about.st_size} bytes; allowed: {most} of such a job")
+        return file.read() if most is None else file.read(most)
 
 
 def write_whole(path: Path, content: bytes) -> Path:

@@ -2,14 +2,14 @@
 
 A column's meaning and limits stand in its field's metadata, so a file explains itself. The file's own metadata has
 `gpae`, JSON of where the numbers came from, and `sha256` of all its bytes, taken with zeros in the digest's own place:
-whatever bit is flipped, the file is refused. Files from before there was a digest have the checksums of their pages.
+whatever bit is flipped, the file is refused, and so is one without.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gpae.config import ConfigError
-from gpae.results.files import write_whole
+from gpae.results.files import read_regular, write_whole
 
 POLICIES = ("sampled", "greedy")
 REMEDY = "remove it and make it again, or take it from git"
 _DIGEST, _ZEROS = b"sha256", b"0" * 64
 _PLACE = _DIGEST + b"\x18\x40"  # Thrift's mark and the length, before 64 bytes; JSON has no such character
-_KEYS = {b"gpae", b"key", b"more", b"ARROW:schema"}
 
 
 def _column(name: str, kind: pa.DataType, meaning: str, least: int | None = None, **rules: str) -> pa.Field:
@@ -193,42 +192,113 @@ def _table(data: Mapping[str, Any] | pd.DataFrame | pa.Table, schema: pa.Schema,
     return pa.table({name: columns[name] for name in names})
 
 
-def write(
+def encode(
     data: Mapping[str, Any] | pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, metadata: Mapping[str, Any]
-) -> Path:
-    """Writes columns as a Parquet file: whole or not at all, the same bytes for the same content.
+) -> bytes:
+    """Columns as the bytes of a Parquet file, the same for the same content.
 
     data: columns of one length; in a mapping a scalar (the profile, say) stands for a whole column. Any order.
-    schema: EVALUATION, PURSUIT, METRICS, SCORES, SUMMARY or DIAGNOSTICS
+    path: what to call it; schema: EVALUATION, PURSUIT, METRICS, SCORES, SUMMARY or DIAGNOSTICS
     metadata: what JSON can hold, kept under the file's metadata key `gpae`
     Raises ConfigError where the columns, their types or their values are not the schema's.
     """
     table = _table(data, schema, path)
     _check(table, schema, path)
-    about = schema.metadata | {b"gpae": json.dumps(metadata, sort_keys=True).encode()}
+    try:
+        text = json.dumps(metadata, sort_keys=True, allow_nan=False)
+    except ValueError:
+        raise ConfigError(f"{path}: metadata: a value is not a number; allowed: finite numbers") from None
+    about = schema.metadata | {b"gpae": text.encode()}
     table = table.cast(_expected(table.schema, schema)).replace_schema_metadata(about)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({_DIGEST: _ZEROS})  # in the file alone: pyarrow writes a schema's own twice
     content = sink.getvalue().to_pybytes()
-    return write_whole(path, content.replace(_PLACE + _ZEROS, _PLACE + _digest(content)))
+    return content.replace(_PLACE + _ZEROS, _PLACE + _digest(content))
+
+
+def write(
+    data: Mapping[str, Any] | pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, metadata: Mapping[str, Any]
+) -> Path:
+    """Writes what `encode` makes of it: whole or not at all."""
+    return write_whole(path, encode(data, path, schema, metadata))
 
 
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _whole(content: bytes) -> pa.Table:
-    """The table in a file's bytes; raises ArrowException or OSError where they are not those that were written."""
-    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-    about = file.metadata.metadata or {}
-    digest = about.get(_DIGEST)
-    if digest is None and (strange := sorted(set(about) - _KEYS)):
-        raise pa.ArrowInvalid(f"unknown key {strange[0]!r}")
-    if digest is not None and (content.count(digest) != 1 or _digest(content.replace(digest, _ZEROS)) != digest):
+class Bounds(NamedTuple):
+    """Of a file that may be anybody's, so that it cannot unpack to more than its job has: rows, columns, and the bytes
+    of a cell before compression."""
+
+    rows: int
+    columns: int
+    cell: int
+
+
+_ENCODINGS = {"PLAIN", "RLE", "RLE_DICTIONARY", "PLAIN_DICTIONARY", "BIT_PACKED"}  # each cell by itself
+_LONGEST = 256  # characters of a text
+
+
+def _fits(file: pq.ParquetFile, bounds: Bounds) -> None:
+    """Raises ValueError where a file says that it has more; nothing of it has been unpacked yet."""
+    about = file.metadata
+    groups = [about.row_group(index) for index in range(about.num_row_groups)]
+    rows = max(about.num_rows, sum(group.num_rows for group in groups))
+    if rows > bounds.rows:
+        raise ValueError(f"{rows} rows; allowed: {bounds.rows}")
+    if about.num_columns > bounds.columns:
+        raise ValueError(f"{about.num_columns} columns; allowed: {bounds.columns}")
+    for index in range(about.num_columns):
+        if about.schema.column(index).max_repetition_level:
+            raise ValueError(f"column {about.schema.column(index).path}: lists; allowed: plain values")
+    for column in (group.column(index) for group in groups for index in range(group.num_columns)):
+        most = bounds.cell * bounds.rows + 4096  # headers, dictionaries
+        if strange := sorted(set(column.encodings) - _ENCODINGS):
+            raise ValueError(f"column {column.path_in_schema}: encoding {strange[0]}; allowed: {', '.join(_ENCODINGS)}")
+        if max(column.total_uncompressed_size, column.total_compressed_size) > most:
+            size = column.total_uncompressed_size
+            raise ValueError(f"column {column.path_in_schema}: {size} bytes; allowed: {most} for {bounds.rows} rows")
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Texts that were read as dictionaries, so that a long one is not repeated before it is seen."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            column = table.column(index)
+            texts = [text or "" for chunk in column.chunks for text in chunk.dictionary.to_pylist()]
+            if (longest := max(map(len, texts), default=0)) > _LONGEST:
+                raise ValueError(f"column {field.name}: a text of {longest} characters; allowed: {_LONGEST}")
+            table = table.set_column(index, field.name, column.cast(field.type.value_type))
+    return table
+
+
+def _whole(content: bytes, path: Path, schema: pa.Schema, bounds: Bounds | None) -> pa.Table:
+    """The table in a file's bytes; raises ArrowException, OSError or ValueError where they are not those that were
+    written, ConfigError where they are more than `bounds`."""
+    columns = pq.ParquetFile(pa.BufferReader(content)).schema
+    paths = {columns.column(index).path for index in range(len(columns))}  # of what is nested: more than its name
+    texts = [field.name for field in schema if pa.types.is_string(field.type) and field.name in paths]
+    file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts, page_checksum_verification=True)
+    digest = (file.metadata.metadata or {}).get(_DIGEST)
+    if digest is None:
+        raise pa.ArrowInvalid("no digest of its bytes")
+    if content.count(digest) != 1 or _digest(content.replace(digest, _ZEROS)) != digest:
         raise pa.ArrowInvalid("its bytes are not those that were written")
-    return file.read()
+    try:
+        if bounds is not None:
+            _fits(file, bounds)
+        return _plain(file.read())
+    except ValueError as error:
+        if isinstance(error, pa.ArrowException):
+            raise
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
 
 
 def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -236,16 +306,23 @@ def read(path: Path, schema: pa.Schema) -> tuple[pd.DataFrame, dict[str, Any]]:
 
     Raises ConfigError where the file is absent, damaged or not of this schema.
     """
+    return decode(read_regular(path), path, schema)
+
+
+def decode(
+    content: bytes, path: Path, schema: pa.Schema, bounds: Bounds | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """As `read`, of a file's bytes; path: what to call it; bounds: what it may have."""
     try:
-        table = _whole(path.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
+        table = _whole(content, path, schema, bounds)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigError(f"{path}: damaged, or not Parquet: {' '.join(str(error).split())}; {REMEDY}") from None
     _check(table, schema, path)
     try:
-        metadata = dict(json.loads((table.schema.metadata or {})[b"gpae"]))
-    except (KeyError, TypeError, ValueError):
+        metadata = json.loads((table.schema.metadata or {})[b"gpae"], parse_constant=_no_constant)
+        if not isinstance(metadata, dict):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, RecursionError):
         what = "damaged, or not written by gpae: no metadata under the key 'gpae'"
         raise ConfigError(f"{path}: {what}; {REMEDY}") from None
     return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get), metadata

@@ -112,6 +112,15 @@ def read_about(path: Path, job: Job) -> dict[str, Any]:
     return about
 
 
+def verified_digest(path: Path, job: Job) -> str:
+    """The digest of a checkpoint's arrays, whatever their names and shapes; ConfigError as `restore`."""
+    remedy, told = _remedy(path, job), read_about(path, job).get("digest")
+    found = _digest(jax.device_get(_read(path, remedy, arrays=ocp.args.StandardRestore())))
+    if found != told:
+        raise ConfigError(f"{path}: damaged checkpoint: its arrays are not those that were saved; {remedy}")
+    return found
+
+
 def not_finite(arrays: dict[str, Any], infinite: bool = False) -> str:
     """The name of the first array with an entry that is NaN or infinite; empty for none.
 

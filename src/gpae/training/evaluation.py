@@ -12,7 +12,7 @@ from gpae.algorithms.gradient_noise import gradients, part_count, share
 from gpae.config import ConfigError
 from gpae.environments.base import Episode
 from gpae.plan import NOISE, Job
-from gpae.results import provenance, schema
+from gpae.results import provenance, schema, validation
 from gpae.results.schema import POLICIES
 from gpae.training import checkpoint
 from gpae.training.loop import parameters
@@ -57,7 +57,7 @@ def _are_the_trainings(job: Job, points: list[int], training: dict[str, Any]) ->
 
 def trained(job: Job) -> dict[str, Any]:
     """The training's own provenance, from its metrics."""
-    return schema.read(job.metrics, schema.METRICS)[1]
+    return validation.read_metrics(job)[1]
 
 
 def play(trainer: Trainer, actors: Any) -> Episode:

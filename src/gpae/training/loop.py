@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpae.plan import Job
-from gpae.results import provenance, schema
+from gpae.results import provenance, schema, validation
 from gpae.results.files import copy_whole, remove_whole, write_whole
 from gpae.training import checkpoint, segments
 from gpae.training.progress import Progress
@@ -60,7 +60,7 @@ def _finished(job: Job) -> bool:
     points = [job.checkpoints / str(update) for update in sorted(set(job.evaluation_updates))]
     if not (job.metrics.exists() and all(point.is_dir() for point in points)):
         return False
-    schema.read(job.metrics, schema.METRICS)
+    validation.read_metrics(job)
     like = parameters(Trainer(job))
     for point in points:
         checkpoint.restore(point, job, like)

@@ -26,12 +26,15 @@ def go_on(job: Job, path: Path, update: int, segments: Any) -> list[dict[str, An
     """
     (here,) = first(job)
     last = segments[-1] if isinstance(segments, list) and segments and isinstance(segments[-1], dict) else {}
-    saved, ours = provenance.shape(last), provenance.shape(here)
+    try:
+        saved, ours = provenance.shape(last), provenance.shape(here)
+    except (AttributeError, TypeError):
+        raise ConfigError(f"{path}: damaged checkpoint: its segments are not provenances; remove it") from None
     remedy = f"remove {job.unfinished} and train again, or go on with commit {last.get('git_commit', 'unknown')}"
     if last.get("code") != here["code"]:
         raise ConfigError(f"{path}: saved by other code, {last.get('code')} and not {here['code']}; {remedy}")
     if saved.versions != ours.versions:
-        what = saved._replace(**ours._asdict() | {"versions": saved.versions}).differs(ours)
+        what = ours._replace(versions=saved.versions).differs(ours)
         raise ConfigError(f"{path}: saved by other versions, {what}; {remedy} and its lock")
     return segments if saved == ours else [*segments, here | {"first_update": update + 1}]
 

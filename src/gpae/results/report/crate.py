@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,31 +33,61 @@ _FORMATS = {
     ".tex": "application/x-tex",
     ".txt": "text/plain",
 }
-_OF_JOBS = ("evaluations", "metrics")
-_APART = (*_OF_JOBS, "checkpoints", "unfinished")  # of those what is planned, of these nothing
+_APART = ("evaluations", "metrics", "checkpoints", "unfinished")  # of these what is planned
 
 
 def crate_path(profile: str) -> Path:
     return Path("artifacts", profile, NAME)
 
 
-def _files(context: Context, folder: Path) -> list[Path]:
-    """What the manifest is of: planned jobs' files, and all that the later steps wrote; nothing hidden."""
-    planned = [context.root / path for job in context.jobs for path in (job.evaluation, job.metrics)]
-    found = [path for path in planned if path.exists()]
+def kept(folder: Path) -> list[Path]:
+    """What the later steps wrote into a profile's folder; nothing hidden."""
+    found = []
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
         if path.is_file() and not hidden and parts[0] not in _APART and path.name != NAME:
             found.append(path)
-    return sorted(found)
+    return found
+
+
+def _files(context: Context, folder: Path) -> list[Path]:
+    """What the manifest is of: planned jobs' files, all that the later steps wrote, and the parameters of both."""
+    planned = [context.root / path for job in context.jobs for path in (job.evaluation, job.metrics)]
+    return sorted([path for path in planned if path.exists()] + kept(folder) + _params(context))
+
+
+def _params(context: Context) -> list[Path]:
+    """The files in params/ that a profile's jobs and experiments are read from, and every claim."""
+    teams = [team for job in context.jobs for team in job.teams]
+    names = {
+        "experiments": set(context.experiments),
+        "families": {job.task.family for job in context.jobs},
+        "methods": {job.method_name for job in (*context.jobs, *teams)},
+        "profiles": {context.profile},
+        "tasks": {job.task_name for job in context.jobs},
+    }
+    top = context.params.folder
+    found = [top / group / f"{name}.yaml" for group, each in names.items() for name in each]
+    return [path for path in found if path.exists()] + [path for path in (top / "claims").glob("*.*") if path.is_file()]
 
 
 def _file(crate: ROCrate, path: Path, folder: Path) -> File:
     content = path.read_bytes()
     about = {"contentSize": str(len(content)), "sha256": hashlib.sha256(content).hexdigest()}
     about |= {"encodingFormat": _FORMATS[path.suffix]} if path.suffix in _FORMATS else {}
-    return crate.add_file(path, path.relative_to(folder).as_posix(), properties=about)
+    return crate.add_file(path, _name(path, folder), properties=about)
+
+
+def _name(path: Path, folder: Path) -> str:
+    """How the manifest calls a file: from its own folder, parameters from there too."""
+    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+
+
+def _checkpoint(crate: ROCrate, job: Job, update: str, digest: str, folder: Path, root: Path) -> ContextEntity:
+    """A checkpoint, which DVC keeps and a clone has not: by the digest of its arrays that its metrics have."""
+    name = (root / job.checkpoints / update).relative_to(folder).as_posix() + "/"
+    return _add(crate, name, "Dataset", name=f"parameters after update {update}", sha256=digest)
 
 
 def _add(crate: ROCrate, name: str, kind: str, /, **about: Any) -> ContextEntity:
@@ -117,7 +148,11 @@ def build(context: Context) -> Path:
         about = context.origins[job.evaluation.as_posix()]
         for step, part, path in (("train", about.get("training"), job.metrics), ("evaluate", about, job.evaluation)):
             if part and context.root / path in files:
-                actions.append(_action(crate, job, step, part, [files[context.root / path]]))
+                results: list[Entity] = [files[context.root / path]]
+                if step == "train":
+                    points = sorted(part.get("checkpoints", {}).items(), key=lambda item: int(item[0]))
+                    results += [_checkpoint(crate, job, *point, folder, context.root) for point in points]
+                actions.append(_action(crate, job, step, part, results))
                 times += [part["finished"]] if "finished" in part else []
     crate.root_dataset["mentions"] = actions
     crate.root_dataset["datePublished"] = max(times, default="2026-03-03")  # without results: the paper's own date
