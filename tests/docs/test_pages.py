@@ -12,7 +12,7 @@ from gpae.config import Params
 ROOT = Path(__file__).parents[2]
 PARAMS = Params(ROOT / "params")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TRACES = {"dt": "DT-ISR", "st": "ST-ISR", "it": "IT-ISR", "none": "lambda"}
+TRACES = {"dt": "DT-ISR", "st": "ST-ISR", "it": "IT-ISR", "none": "lambda", "uncut": "own ratio"}
 
 
 def rows() -> dict[str, list[str]]:

@@ -39,6 +39,8 @@ def draw(params: Params) -> Figure:
     axes.set_ylabel("others' ratio ρ⁻ⁱ")
     axes.set_zlabel("weight c")
     axes.set_zlim(0, math.ceil(10 * lam) / 10)
+    axes.set_xticks([0, 0.5, 1, 1.5, 2])
+    axes.set_yticks([0, 0.5, 1, 1.5, 2])
     axes.set_title(f"DT-ISR, η = {eta:g}, λ = {lam:g}")
     return figure
 
