@@ -25,6 +25,7 @@ COMMANDS = (
     ("plot",),
     ("verify",),
     ("report",),
+    ("check",),
     ("merge", "--from", "other"),
 )
 
