@@ -16,6 +16,12 @@ UV := $(shell uv --version > /dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 EXTRA := $(shell nvidia-smi -L > /dev/null 2>&1 && echo --extra cuda12)
 DOCKER ?= docker
+export PYTHONUTF8 := 1
+# Snakemake and uv keep things below a home, which some containers and clusters do not let them write to.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+ifeq ($(shell mkdir -p "$(CACHE)" 2> /dev/null && test -w "$(CACHE)" && echo yes),)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+endif
 SNAKEMAKE = $(RUN) snakemake --cores all --config profile=$(PROFILE)
 
 help: ## this list
@@ -34,13 +40,8 @@ evidence: setup ## train what tells most for its time, for some hours, then rebu
 	$(RUN) gpae evidence --profile $(PROFILE) --hours $(HOURS)
 	$(SNAKEMAKE) jobs=finished --forcerun aggregate
 
-verify: setup ## rebuild tables, figures, verdicts and report from the evaluations in git, without training [PROFILE=quick]
-	$(SNAKEMAKE) jobs=finished --forcerun aggregate
-	@if git ls-files --error-unmatch artifacts/$(PROFILE) > /dev/null 2>&1; then \
-	  git diff --stat --exit-code -- artifacts/$(PROFILE) \
-	    && echo "Every file is rebuilt with the bytes that git keeps." || echo "These files differ from those in git."; \
-	fi
-	@echo "See artifacts/$(PROFILE)/report/index.html"
+verify: setup ## rebuild a profile's results without training and compare every byte with git, or the manifest [PROFILE=quick]
+	$(RUN) gpae rebuild --profile $(PROFILE)
 
 test: setup ## the tests that take minutes
 	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow" --durations 12

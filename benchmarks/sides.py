@@ -171,7 +171,7 @@ def in_process(side: str, request: dict):
     """One of MEASUREMENTS in a process of its own, under its own settings. Raises RuntimeError where it fails."""
     environment = {name: value for name, value in os.environ.items() if name not in runtime.settings(1)}
     command = [sys.executable, "-m", "benchmarks.sides", side, json.dumps(request)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -94,7 +94,7 @@ def _again(job: Job, root: Path, scratch: Path) -> Audit:
     for step in ("train", "evaluate"):
         print(f"gpae {step} {job.selector}", file=sys.stderr)
         command = [sys.executable, "-m", "gpae", step, *job.selector.split()]
-        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=scratch, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             raise Fault(f"gpae {step} {job.selector}: {' '.join(done.stderr.split())[-300:] or done.returncode}")
     new, now = validation.read(job, scratch)

@@ -21,6 +21,11 @@ _REMEDIES = {
     errno.EIO: f"look after the disk, {_GO_ON}",
     errno.ESTALE: f"look after the file system, {_GO_ON}",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "end what else has files open, " + _GO_ON,
+    errno.EFBIG: f"raise the limit on a file's size (ulimit -f), {_GO_ON}",
+    errno.ENOTDIR: f"it, or what holds it, is no folder: move it away, {_GO_ON}",
+    errno.EEXIST: f"it is no folder, or a link to nothing: move it away, {_GO_ON}",
+    errno.ELOOP: f"a link that leads to itself: move it away, {_GO_ON}",
 }
 _NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory", "Unable to allocate", "bad_alloc")
 

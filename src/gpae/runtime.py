@@ -7,9 +7,12 @@ replacing this process with itself. Variables that would change bits beside thes
 """
 
 import ctypes
+import glob
 import os
 import re
 import sys
+import warnings
+import zlib
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -101,6 +104,7 @@ def prepare(cores: int) -> None:
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | wanted | {_RESTARTED: mark})
     use()
+    _replace_damaged_programs(Path(wanted["JAX_COMPILATION_CACHE_DIR"]))
 
 
 def use() -> None:
@@ -111,6 +115,31 @@ def use() -> None:
     # a program computes in the thread that calls it, so that two threads compute two at a time
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     jax.config.update("jax_threefry_partitionable", True)
+
+
+def _replace_damaged_programs(cache: Path) -> None:
+    """Takes what jax cannot read out of the compilation cache: it warns and compiles, but replaces no entry."""
+    show = warnings.showwarning
+    warnings.filterwarnings("always", message="Error reading persistent compilation cache")
+
+    def shown(message, *where, **more) -> None:
+        damaged = re.match(r"Error reading persistent compilation cache entry for '([\w.<>-]+)'", str(message))
+        if not damaged:
+            return show(message, *where, **more)
+        entries = list(cache.glob(f"{glob.escape(damaged[1])}-*-cache"))
+        for entry in [entry for entry in entries if not _unpacks(entry)] or entries:
+            entry.unlink(missing_ok=True)
+        print(f"{cache}: {damaged[1]} is damaged; compiled anew", file=sys.stderr, flush=True)
+
+    warnings.showwarning = shown
+
+
+def _unpacks(entry: Path) -> bool:
+    """Whether an entry of jax's cache is one whole stream of zlib."""
+    try:
+        return bool(zlib.decompress(entry.read_bytes()))
+    except (OSError, zlib.error):
+        return False
 
 
 def _refuse(wanted: dict[str, str]) -> None:

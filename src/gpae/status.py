@@ -1,6 +1,5 @@
 """What of a profile is done, running, unfinished or missing, and how long the rest takes by what was measured."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from rich.table import Table
 
-from gpae import plan
+from gpae import locks, plan
 from gpae.config import ConfigError, DopLearner, Params, ValueLearner
 from gpae.plan import Job
 from gpae.results import evidence, provenance, validation
@@ -62,13 +61,10 @@ def work(job: Job) -> int:
 def _held(lock: Path) -> bool:
     """Whether a process has the lock, which the system takes back however the process ends."""
     try:
-        with open(lock) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with open(lock, encoding="utf-8") as file:
+            return not locks.take(file, shared=True)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def running(job: Job, root: Path = Path(".")) -> bool:

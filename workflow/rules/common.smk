@@ -1,13 +1,12 @@
 """The plan of the chosen profile, and how a rule finds the job whose files it makes."""
 
-import fcntl
 import os
 import subprocess
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from gpae import plan
+from gpae import locks, plan
 from gpae.config import ConfigError, Params, check_workflow_profiles
 from gpae.rendering.choice import attending, candidates
 
@@ -75,11 +74,13 @@ def alone():
     """
     place = Path("artifacts", PROFILE, f".{RUN}.lock")  # beside what it guards: two clones may share artifacts/
     place.parent.mkdir(parents=True, exist_ok=True)
-    LOCKS.append(open(place, "w"))
+    LOCKS.append(open(place, "w", encoding="utf-8"))
     try:
-        fcntl.flock(LOCKS[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise WorkflowError(f"{RUN}: another snakemake is at it in this folder; wait for its end, or stop it") from None
+        free = locks.take(LOCKS[-1])
+    except Fault as error:
+        raise WorkflowError(f"gpae: {error}") from None
+    if not free:
+        raise WorkflowError(f"{RUN}: another snakemake is at it in this folder; wait for its end, or stop it")
     if finished() != FINISHED:
         raise WorkflowError(f"{RUN}: another snakemake has just finished some of it; give the same command again")
 

@@ -4,6 +4,8 @@ Bad input ends a command with one line on standard error and exit code 2 before 
 told to stop ends with 75 ("try again"), one that diverges with 1, as does a lack of memory, of room or of a right.
 """
 
+import io
+import os
 import sys
 
 import typer
@@ -33,13 +35,22 @@ for command in (
     steps.verify,
     steps.report,
     steps.check,
+    steps.rebuild,
 ):
     app.command()(command)
 
 
 def main() -> None:
+    # whatever a user's shell says of figures and of characters that its locale lacks
+    os.environ["MPLBACKEND"] = "agg"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(app(standalone_mode=False))
+    except BrokenPipeError:  # nobody reads on, as behind `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (ConfigError, USAGE) as error:
         told, code = (_usage(error) if isinstance(error, USAGE) else str(error)), 2
     except Exception as error:

@@ -1,5 +1,6 @@
 """The steps from params/ to the report, one command each."""
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -164,3 +165,18 @@ def check(profile: ProfileOption = None) -> None:
     wrong, lines = check(PARAMS, profile_named(profile))
     print(*wrong, *lines, sep="\n")
     raise typer.Exit(1 if wrong else 0)
+
+
+def rebuild(profile: ProfileOption = None) -> None:
+    """Build results anew from the evaluations that are there, and compare every file with the one that is kept."""
+    from gpae.results import kept
+
+    name = profile_named(profile)
+    kept.refuse_another_format(name)
+    before = kept.kept(name)
+    command = ["snakemake", "--cores", "all", "--config", f"profile={name}", "jobs=finished", "--forcerun", "aggregate"]
+    if code := subprocess.run([sys.executable, "-m", *command]).returncode:
+        raise typer.Exit(code)
+    same, lines = kept.compare(before, name)
+    print(*lines, sep="\n")
+    raise typer.Exit(0 if same else 1)

@@ -35,7 +35,7 @@ class Partition(NamedTuple):
 
 def partition(task: str) -> Partition:
     """The partition of a task of mabrax_indices.yaml; ValueError where there is none of that name."""
-    tasks = yaml.safe_load(_INDICES.read_text())
+    tasks = yaml.safe_load(_INDICES.read_text(encoding="utf-8"))
     if task not in tasks:
         raise ValueError(f"task is one of {', '.join(tasks)}, not {task!r}")
 

@@ -97,7 +97,7 @@ def benchmarks(root: Path, part: str) -> dict[str, list[dict[str, str]]]:
     """{file relative to root: rows} of a part of the benchmarks, a file a device; ConfigError where one is damaged."""
     found = {}
     for path in sorted(root.glob(f"artifacts/benchmarks/*/{part}.csv")):
-        rows = list(csv.DictReader(path.read_text().splitlines()))
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
         wanted = ("benchmark", "task", "ratio", "spread", "device")
         if lacking := [name for name in wanted if not rows or name not in rows[0]]:
             raise ConfigError(f"{path}: no column {lacking[0]}, or no rows; allowed: what python -m benchmarks wrote")

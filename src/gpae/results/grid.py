@@ -117,7 +117,7 @@ def read(path: Path) -> Grid:
         cells = [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         return tuple(Text(text, mark=mark or "") for text, mark in (_MARKED.fullmatch(cell).groups() for cell in cells))
 
-    title, _, *lines = path.read_text().splitlines()
+    title, _, *lines = path.read_text(encoding="utf-8").splitlines()
     head, alignment, *rows = [line for line in lines if line.startswith("|")]
     said = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     remarks = [_REMARK.fullmatch(line) for line in said]

@@ -6,7 +6,6 @@ the folder goes. A restart goes on from the newest state and ends with the same 
 by the same code on the same kind of machine; other code is refused, another machine recorded.
 """
 
-import fcntl
 import signal
 import sys
 import time
@@ -20,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpae import locks
 from gpae.plan import Job
 from gpae.results import provenance, schema, validation
 from gpae.results.files import copy_whole, remove_whole, write_whole
@@ -37,6 +37,29 @@ class Stopped(Exception):
 
 class Diverged(Exception):
     """A loss is no longer finite; told in one line."""
+
+
+class History:
+    """The metrics of all updates so far: arrays, as objects would take kilobytes an update.
+
+    count: updates; rows: {name: float64 [updates of the job, seed]}
+    """
+
+    def __init__(self, job: Job):
+        self.job, self.count = job, 0
+        self.rows: dict[str, np.ndarray] = {}
+
+    def append(self, metrics: dict[str, np.ndarray]) -> None:
+        """metrics: float64 [seed] or, of several updates, [updates, seed] by name."""
+        for name, values in metrics.items():
+            values = values.reshape(-1, len(self.job.seeds))
+            rows = self.rows.setdefault(name, np.empty((self.job.updates, len(self.job.seeds))))
+            rows[self.count : self.count + len(values)] = values
+        self.count += len(values)
+
+    def so_far(self) -> dict[str, np.ndarray]:
+        """{name: float64 [count, seed]}."""
+        return {name: rows[: self.count] for name, rows in self.rows.items()}
 
 
 def train(job: Job, threads: int = 1, minutes: float | None = None, tensorboard: Path | None = None) -> None:
@@ -84,7 +107,7 @@ def _train(trainer: Trainer, told: list[int], deadline: float | None, tensorboar
     state, history, seconds = _resume(job, trainer, states)
     saved = time.monotonic()
     began = saved - seconds
-    update = started = len(history)
+    update = started = history.count
     with Progress(job, update, tensorboard) as progress:
         while True:
             now = time.monotonic()
@@ -131,18 +154,20 @@ def _save_point(job: Job, path: Path, networks: Any, made: list[dict[str, Any]])
     checkpoint.save(path, job, networks, made)
 
 
-def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[dict[str, np.ndarray]], float]:
+def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, History, float]:
     """The state to go on from, the metrics of its updates and the seconds they took."""
     seeds = jnp.asarray(job.seeds, jnp.int32)
     done = checkpoint.saved_updates(states)
     if not done:
-        return trainer.init(seeds), [], 0.0
+        return trainer.init(seeds), History(job), 0.0
     like, names = trainer.shapes()
     rows = jax.ShapeDtypeStruct((done[-1], len(job.seeds)), np.float64)
     seconds = jax.ShapeDtypeStruct((1,), np.float64)
     saved = {"state": like, "metrics": {name: rows for name in names}, "seconds": seconds}
     found = checkpoint.restore(states / str(done[-1]), job, saved)
-    history = [{name: found["metrics"][name][i] for name in names} for i in range(done[-1])]
+    history = History(job)
+    if done[-1]:
+        history.append({name: np.asarray(found["metrics"][name]) for name in names})
     # Copied by XLA: on a CPU jax may leave an array that numpy owns where it is, and an update, which takes over its
     # state's memory, would write to and free what is not its own.
     state = jax.jit(partial(jax.tree.map, jnp.copy))(found["state"])
@@ -150,23 +175,15 @@ def _resume(job: Job, trainer: Trainer, states: Path) -> tuple[TrainState, list[
 
 
 def _save(
-    job: Job,
-    states: Path,
-    state: TrainState,
-    history: list[dict[str, np.ndarray]],
-    seconds: float,
-    made: list[dict[str, Any]],
+    job: Job, states: Path, state: TrainState, history: History, seconds: float, made: list[dict[str, Any]]
 ) -> None:
-    metrics = {name: np.stack([row[name] for row in history]) for name in history[0]} if history else {}
-    tree = {"state": state, "metrics": metrics, "seconds": np.array([seconds])}
-    checkpoint.save(states / str(len(history)), job, tree, made)
+    tree = {"state": state, "metrics": history.so_far(), "seconds": np.array([seconds])}
+    checkpoint.save(states / str(history.count), job, tree, made)
     checkpoint.keep_newest(states, KEPT_STATES)
 
 
-def _write_metrics(
-    job: Job, history: list[dict[str, np.ndarray]], seconds: float, made: list[dict[str, Any]]
-) -> None:
-    updates, seeds = len(history), len(job.seeds)
+def _write_metrics(job: Job, history: History, seconds: float, made: list[dict[str, Any]]) -> None:
+    updates, seeds = history.count, len(job.seeds)
     columns = {
         "profile": job.profile,
         "task": job.task_name,
@@ -175,7 +192,7 @@ def _write_metrics(
         "update": np.repeat(np.arange(1, updates + 1, dtype=np.int32), seeds),
     }
     columns["env_steps"] = columns["update"].astype(np.int64) * job.steps_per_update
-    columns |= {name: np.concatenate([row[name] for row in history]) for name in sorted(history[0])}
+    columns |= {name: rows.reshape(-1) for name, rows in sorted(history.so_far().items())}
     points = {str(update): job.unfinished / "points" / str(update) for update in job.evaluation_updates}
     more = {"checkpoints": {name: checkpoint.read_about(path, job)["digest"] for name, path in points.items()}}
     if len(made) > 1:
@@ -209,14 +226,12 @@ def _refuse_divergence(job: Job, update: int, metrics: dict[str, np.ndarray]) ->
 def _alone(job: Job) -> Iterator[None]:
     """Only one process at a time trains a job; the lock goes with the process, however it ends."""
     job.unfinished.mkdir(parents=True, exist_ok=True)
-    with open(job.unfinished.with_suffix(".lock"), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with open(job.unfinished.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        if not locks.take(lock):
             print(
                 f"{job.unfinished}: another process trains this job; waiting for its end", file=sys.stderr, flush=True
             )
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            locks.take(lock, wait=True)
         yield
 
 

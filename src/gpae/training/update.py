@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gpae import runtime
 from gpae.algorithms import coma
 from gpae.algorithms.base import Algorithm, Metrics, State, joined
 from gpae.algorithms.competition import Competition
@@ -62,6 +63,7 @@ class Trainer:
     """
 
     def __init__(self, job: Job, threads: int = 1):
+        runtime.use()  # for who imports this without a command
         self.job, self.threads = job, threads
         try:
             self.environment: Environment = make(job.task.family, **job.environment)

@@ -16,7 +16,7 @@ NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 def manifest(script: str, processors: int, megabytes: int, gpus: int, minutes: int) -> dict[str, Any]:
     """job.yaml with the command and what it needs. A job whose minutes are up is told to stop, as one preempted is."""
-    job = yaml.safe_load(Path(__file__).with_name("job.yaml").read_text())
+    job = yaml.safe_load(Path(__file__).with_name("job.yaml").read_text(encoding="utf-8"))
     pod = job["spec"]["template"]["spec"]
     pod["activeDeadlineSeconds"] = 60 * minutes  # the pod's, not the job's: waiting for a node does not count
     (container,) = pod["containers"]
@@ -42,7 +42,7 @@ def main() -> None:
     commands.add_parser("status").add_argument("name")
     options = vars(parser.parse_args())
     config.load_incluster_config()
-    jobs, namespace = client.BatchV1Api(), NAMESPACE.read_text()
+    jobs, namespace = client.BatchV1Api(), NAMESPACE.read_text(encoding="utf-8")
     if options.pop("command") == "submit":
         print(jobs.create_namespaced_job(namespace, manifest(**options)).metadata.name)
     else:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import seaborn as sns
+from matplotlib import rcParamsDefault
 from matplotlib.figure import Figure
 
 _SOLID, _DASHED, _DOTTED, _BROKEN = "-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2))
@@ -28,8 +29,10 @@ STYLES = {
 _FREE = tuple((colour, marker) for colour, marker, _ in STYLES.values())[:8]
 _LINES = (_DASHED, _BROKEN, _DOTTED)
 
+# matplotlib's own first, so that nothing of a user's matplotlibrc is left
 SETTINGS = (
-    sns.axes_style("whitegrid")
+    {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+    | sns.axes_style("whitegrid")
     | sns.plotting_context("paper")
     | {
         "font.family": "DejaVu Sans",

@@ -13,10 +13,10 @@ from rocrate.rocrate import ROCrate
 
 from gpae.plan import Job
 from gpae.results.files import write_whole
+from gpae.results.kept import MANIFEST as NAME
 from gpae.results.report import energy
 from gpae.results.report.context import Context, link
 
-NAME = "ro-crate-metadata.json"
 LICENSE = "https://spdx.org/licenses/Apache-2.0"
 _VERSION = "1.2"
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
