@@ -12,6 +12,7 @@ from gpae.results import provenance
 
 SOURCE = Path(provenance.__file__).parents[2]
 RECORDS = {"results/files.py", "results/provenance.py", "results/schema.py", "results/__init__.py", "__init__.py"}
+RECORDS |= {"locks.py", "faults.py", "combinations.py", "results/validation.py"}  # and refuse
 
 
 def _imports(file: Path) -> Iterator[str]:
