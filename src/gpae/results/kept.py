@@ -72,7 +72,7 @@ def refuse_another_format(profile: str, root: Path = Path(".")) -> None:
     for path in sorted((root / "artifacts" / profile / "evaluations").rglob("[!.]*.parquet")):
         try:
             about = json.loads((pq.read_schema(path).metadata or {})[b"gpae"])
-            found.append((about.get("format", "unknown"), str(about.get("git_commit", "unknown"))))
+            found.append((about.get("format", "2 or older"), str(about.get("git_commit", "unknown"))))
         except (AttributeError, KeyError, ValueError, OSError, pa.ArrowException):
             continue  # a damaged file is refused by who reads its rows
     if other := [each for each in found if each[0] != FORMAT]:
