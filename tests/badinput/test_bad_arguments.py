@@ -26,7 +26,10 @@ OPTIONS = {
     "merge": ("--profile", "--from"),
     "audit": ("--profile", "--jobs", "--seed"),
     "check": ("--profile",),
-} | {step: ("--profile",) for step in ("status", "prune", "aggregate", "tables", "plot", "verify", "report", "frames")}
+} | {
+    step: ("--profile",)
+    for step in ("status", "prune", "aggregate", "tables", "plot", "verify", "report", "frames", "rebuild")
+}
 NEEDED = {
     "render": ("--out", "episode.gif"),
     "evidence": ("--hours", "1e-9"),

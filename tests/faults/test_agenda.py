@@ -47,11 +47,11 @@ def test_machines_share_the_list_without_a_job_in_common():
 
 
 def test_questions_are_the_claims_that_the_profile_can_answer(tmp_path):
-    found = questions.read(PARAMS, "tour", ROOT)
+    found = questions.read(PARAMS, "tour", tmp_path)
     planned = {(job.method_name, job.task_name) for job in plan.jobs(PARAMS, "tour")}
     assert all(question.runs <= planned for question in found)
-    # committed results: a number or an ordering is a question where its cells are selected, and the other way round
-    rows = [row for row in numbers.verdicts(PARAMS, "tour", ROOT) if row.experiment]
+    # nothing is run: a number or an ordering is a question where its cells are selected, and the other way round
+    rows = [row for row in numbers.verdicts(PARAMS, "tour", tmp_path) if row.experiment]
     selected = [row for row in rows if "not in this" not in row.reason and "cannot run" not in row.reason]
     assert sum(question.name.startswith("table ") for question in found) == len(selected)
     names = {question.name for question in found}
@@ -141,7 +141,7 @@ def test_results_of_two_machines_come_together(whole, tmp_path):
     written, both = merge.merge(mine.params, PROFILE, whole.folder, mine.folder)
     job = mine.jobs[1]
     assert written == [mine.at(job.metrics), mine.at(job.evaluation)]
-    assert both == [f"kept as it is here: {mine.jobs[0].evaluation}"]
+    assert both == [f"the same here: {mine.jobs[0].evaluation}"]
     assert [status.progress(one, mine.folder).state for one in mine.jobs] == ["done", "done"]
     mine.do("aggregate")
     for name in ("scores", "summary", "diagnostics"):

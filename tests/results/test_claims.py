@@ -240,7 +240,7 @@ def test_a_verdict_in_one_line(study):
         "consistent       gpae table 2: hopper_3x1: MAPPO: paper 1088, measured 1090, difference +2 ["
     )
     assert "GPAE (off) > MAPPO: paper 484, measured 486" in numbers.line(orderings["GPAE (off)", "MAPPO"])
-    assert numbers.line(values["DAE"]).endswith("DAE: paper 1050 (not in this profile)")
+    assert numbers.line(values["DAE"]).endswith("DAE: paper 1050 (not in this profile; reconstructed: DAE)")
 
 
 def test_mistakes_in_a_claims_file_are_named(tmp_path):

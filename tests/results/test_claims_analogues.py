@@ -61,12 +61,12 @@ def test_an_analogues_number_is_shown_and_decides_nothing_and_its_ordering_is_te
     ],
 )
 def test_the_policy_is_evaluated_as_the_papers_code_does_it(study, experiment, task, methods, policy):
-    """Returns of sampled episodes are 1 to 3, of greedy ones 11 to 13; learners of values have greedy ones alone."""
+    """Returns of sampled episodes are -13 to -11, of greedy ones -3 to -1; learners of values have greedy ones alone."""
     study.profile("tiny", [task], list(methods), experiment=experiment)
     for job in study.jobs("tiny"):
-        study.measure(job, lambda s, p: 1.0 + s, greedy=lambda s, p: 11.0 + s)
+        study.measure(job, lambda s, p: -13.0 + s, greedy=lambda s, p: -3.0 + s)
     aggregate.build(study.params, "tiny", study.root)
-    mean = {"greedy": 12.0, "sampled": 2.0}[policy]
+    mean = {"greedy": -2.0, "sampled": -12.0}[policy]
     table = [cell for cell in cells.read(study.params, "tiny", experiment, study.root) if not cell.missing]
     assert {cell.method_name: cell.mean for cell in table} == dict.fromkeys(methods, mean)
     (panel,) = curves.by_task(study.params, "tiny", experiment, study.root)

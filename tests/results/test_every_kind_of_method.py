@@ -13,7 +13,7 @@ CHOSEN = {
     "table2": {"tasks": ["3m"], "methods": ["mappo", "qmix"]},
     "asae_figure8": {"tasks": ["predators_2_prey_2"], "methods": ["asae_vs_coma"]},
 }
-OTHERS = {"train", "evaluate", "audit", "render", "frames"}  # need a training
+OTHERS = {"train", "evaluate", "audit", "render", "frames", "rebuild"}  # need a training, or snakemake
 COMMANDS = (
     ("plan",),
     ("plan", "--hours", "10"),

@@ -171,11 +171,11 @@ def test_papers_are_those_of_the_claims_files(study):
     head = (folder_of_claims / "gpae.csv").read_text()
     (folder_of_claims / "other.csv").write_text(f"{head}other,7,nine_agents,win_rate_percent,Some Method,50.0,1.0,\n")
     about = {"steps": 5, "seeds": 3, "policy": "sampled", "own": "Some"}
-    (folder_of_claims / "other.yaml").write_text(yaml.safe_dump(about | {"title": "Another <paper>"}))
+    (folder_of_claims / "other.yaml").write_text(yaml.safe_dump(about | {"title": "Another & paper"}))
     (folder_of_claims / "gpae.yaml").write_text(yaml.safe_dump(about))
     text = page(study)
     whole(study, text)
-    assert "OTHER: Another &lt;paper&gt;" in text and 'id="sentences"' not in text
+    assert "OTHER: Another &amp; paper" in text and 'id="sentences"' not in text
     assert 'data-table="other-table-7" data-task="nine_agents" data-method="some-method" data-verdict="not-run"' in text
     assert '<option value="some-method">Some Method</option>' in text
 

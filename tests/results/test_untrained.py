@@ -10,6 +10,7 @@ from gpae.config import Learner, Network, Params, PolicyGradientMethod, ValueLea
 from gpae.environments.registry import make
 from gpae.environments.smax import scenarios as smax
 from gpae.results import hyperparameters, scenarios, untrained
+from gpae.results.grid import Text
 
 PARAMS = Params(Path(__file__).parents[2] / "params")
 
@@ -65,11 +66,11 @@ def places(grid):
 
 def test_hyperparameters_are_those_of_params_and_marked_where_the_paper_does_not_say_them():
     policy, value = map(places, hyperparameters.grids(PARAMS, "paper"))
-    assert policy["Parallel environments"] == {"SMAX": ("128", "", "r"), "MABrax": ("64", "", "r")}
-    assert policy["Adam learning rate"] == {"SMAX": ("0.0005", "", "r"), "MABrax": ("0.001", "", "r")}
-    assert policy["Reuse batches (off-policy)"]["SMAX"] == ("4", "", "c")
-    assert policy["Training timesteps"]["MABrax"] == ("10,000,000", "", "")
-    assert value["Hidden size"] == {"SMAX": ("512", "", "j")}  # no column of MABrax, where it cannot run
+    assert policy["Parallel environments"] == {"SMAX": Text("128", "", "r"), "MABrax": Text("64", "", "r")}
+    assert policy["Adam learning rate"] == {"SMAX": Text("0.0005", "", "r"), "MABrax": Text("0.001", "", "r")}
+    assert policy["Reuse batches (off-policy)"]["SMAX"] == Text("4", "", "c")
+    assert policy["Training timesteps"]["MABrax"] == Text("10,000,000", "", "")
+    assert value["Hidden size"] == {"SMAX": Text("512", "", "j")}  # no column of MABrax, where it cannot run
     for grid in hyperparameters.grids(PARAMS, "paper"):
         used = {place.mark for row in grid.rows for place in row[1:]} - {""}
         assert used == set(grid.marks)
@@ -78,7 +79,7 @@ def test_hyperparameters_are_those_of_params_and_marked_where_the_paper_does_not
 def test_what_a_profile_changes_stands_beside_it():
     policy, _ = map(places, hyperparameters.grids(PARAMS, "smoke"))
     override = PARAMS.profile("smoke").overrides["smax"].policy_gradient
-    assert policy["Update epochs"]["SMAX"] == ("5", f"here {override.learner['epochs']}", "r")
+    assert policy["Update epochs"]["SMAX"] == Text("5", f"here {override.learner['epochs']}", "r")
     assert policy["Training timesteps"]["SMAX"].small == "here 1,024"
     assert policy["Update epochs"]["MABrax"].small == policy["Clip range"]["SMAX"].small == ""
 
