@@ -9,7 +9,7 @@ from faultlab import PROFILE, ROOT, Lab
 
 from gpae import agenda, plan, status
 from gpae.config import METHODS, ConfigError, Params
-from gpae.results import merge, questions
+from gpae.results import aggregate, merge, questions
 from gpae.results.claims import numbers
 
 PARAMS = Params(ROOT / "params")
@@ -47,6 +47,7 @@ def test_machines_share_the_list_without_a_job_in_common():
 
 
 def test_questions_are_the_claims_that_the_profile_can_answer(tmp_path):
+    aggregate.build(PARAMS, "tour", tmp_path)
     found = questions.read(PARAMS, "tour", tmp_path)
     planned = {(job.method_name, job.task_name) for job in plan.jobs(PARAMS, "tour")}
     assert all(question.runs <= planned for question in found)

@@ -61,7 +61,7 @@ def test_an_analogues_number_is_shown_and_decides_nothing_and_its_ordering_is_te
     ],
 )
 def test_the_policy_is_evaluated_as_the_papers_code_does_it(study, experiment, task, methods, policy):
-    """Returns of sampled episodes are -13 to -11, of greedy ones -3 to -1; learners of values have greedy ones alone."""
+    """Returns of sampled episodes are -13 to -11, of greedy ones -3 to -1; value learners have greedy ones alone."""
     study.profile("tiny", [task], list(methods), experiment=experiment)
     for job in study.jobs("tiny"):
         study.measure(job, lambda s, p: -13.0 + s, greedy=lambda s, p: -3.0 + s)

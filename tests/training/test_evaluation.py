@@ -80,6 +80,6 @@ def test_checkpoints_of_another_job_are_refused(workspace):
     other = replace(space.job, learner=replace(space.job.learner, gamma=0.5))
     space.job.checkpoints.rename(other.checkpoints)
     space.job.metrics.rename(other.metrics)
-    with pytest.raises(ConfigError, match="checkpoint of other parameters: learner.gamma is 0.99 there and 0.5 here"):
+    with pytest.raises(ConfigError, match=r"made from parameters \w+; allowed: the plan's"):
         evaluation.evaluate(other)
     assert checkpoint.saved_updates(other.checkpoints) == [0, 2, 4, 6]
