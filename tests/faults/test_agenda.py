@@ -54,8 +54,11 @@ def test_questions_are_the_claims_that_the_profile_can_answer(tmp_path):
     # nothing is run: a number or an ordering is a question where its cells are selected, and the other way round
     rows = [row for row in numbers.verdicts(PARAMS, "tour", tmp_path) if row.experiment]
     selected = [row for row in rows if "not in this" not in row.reason and "cannot run" not in row.reason]
-    assert sum(question.name.startswith("table ") for question in found) == len(selected)
     names = {question.name for question in found}
+    # another paper's numbers of what is trained for Table 2, of which an empty profile has no cells yet
+    others = {f"table 1: {label} on 3m" for label in ("IQL", "QMIX", "VDN")}
+    assert others <= names
+    assert sum(question.name.startswith("table ") for question in found) == len(selected) + len(others)
     assert "figure1" not in names and any(name.startswith("Section 3.1, Figure 1(a): gap_highest") for name in names)
 
 
