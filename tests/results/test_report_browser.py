@@ -7,7 +7,7 @@ import pages
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from study import Study
 
 CHROMIUM = shutil.which("chromium")
@@ -99,7 +99,7 @@ def test_a_task_alone(visit):
     shown = page.locator("#table2 .panel:visible h3").all_inner_texts()
     assert shown and all("SMAX" not in title and title != "3m" for title in shown)
     page.get_by_role("button", name="Show all").click()
-    page.wait_for_function("!document.querySelector('.off')")
+    expect(page.locator(".off")).to_have_count(0)
     assert claims(page).count() == everything and page.locator("#figure1").is_visible()
 
 
@@ -207,7 +207,7 @@ def test_a_link_to_what_is_filtered_away_shows_it(visit):
     page.locator("#by-method").select_option("mappo")
     assert not page.locator("#figure1").get_by_text("GPAE (on)").first.is_visible()
     page.evaluate("location.hash = '#job-gpae_on-3m-seeds-0-1'")
-    page.wait_for_function("document.querySelector('[name=method]').value === ''")
+    expect(page.locator("[name=method]").first).to_have_value("")
     assert page.locator("#job-gpae_on-3m-seeds-0-1").is_visible()
 
 
